@@ -1,0 +1,30 @@
+# One image for every service; docker-compose.yml gives each its command.
+FROM python:3.13-slim AS build
+WORKDIR /app
+COPY requirements.lock ./
+# pip works from outside the environment, so the environment itself carries none.
+RUN python3 -m venv --without-pip /opt/venv \
+ && pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.lock
+COPY pyproject.toml ./
+COPY shared shared
+COPY services services
+COPY docs/openapi.json docs/openapi.json
+# Editable: templates, migrations and static files are read where they lie in /app.
+RUN pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation -e .
+
+FROM python:3.13-slim
+# The folder exists and has its owner before a volume is put over it: a new volume takes both from here.
+RUN useradd --system --uid 10001 --home-dir /var/lib/vssid --create-home vssid \
+ && install -d -o vssid -g vssid /var/lib/vssid/store
+COPY --from=build /opt/venv /opt/venv
+COPY --from=build /app /app
+WORKDIR /app
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    VAR_DIR=/var/lib/vssid \
+    HTTP_HOST=0.0.0.0
+USER vssid
+EXPOSE 8000
+ENTRYPOINT ["vssid"]
+CMD ["run"]

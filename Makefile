@@ -1,0 +1,94 @@
+# One command for each wish; `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
+COMPILE := uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+           --no-header --no-annotate --generate-hashes $(UPGRADE)
+
+.PHONY: servers-named help venv demo run local up down smoke test lint lock docs clean
+
+help:
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | while IFS=$$'\t' read -r target text; do printf '  make %-8s %s\n' "$$target" "$$text"; done
+
+venv: .venv/.dev .venv/.project ## Make .venv from the locks and install the project into it
+
+demo: .venv/.project ## Walk one declaration through the embedded town and stay up (DEMO_EXIT=1: leave afterwards)
+	@exec $(BIN)/vssid demo
+
+run: .venv/.project ## The embedded town without the walk: one process, SQLite, no server
+	@exec $(BIN)/vssid run
+
+local: servers-named .venv/.project .env ## Each service and the relay a process of its own, on AMQP_URL and DATABASE_URL
+	@secret() { sed -n "s/^$$1=//p" .env; }; \
+	export PATH="$$PWD/$(BIN):$$PATH" HTTP_PORT="$${HTTP_PORT:-8000}" \
+	  SEAL_KEY="$${SEAL_KEY:-$$(secret SEAL_KEY)}" LINK_KEY="$${LINK_KEY:-$$(secret LINK_KEY)}"; \
+	export PUBLIC_URL="$${PUBLIC_URL:-http://127.0.0.1:$$HTTP_PORT}"; \
+	vssid migrate && exec honcho -e /dev/null start
+
+servers-named:
+	@[ -n "$$AMQP_URL" ] && [ -n "$$DATABASE_URL" ] || { \
+	  echo 'make local: set AMQP_URL=amqp://user:password@host:5672/ and DATABASE_URL=postgresql://user:password@host:5432/vssid' >&2; exit 2; }
+
+up: .env ## The same with docker compose (SCALE="--scale registration=3")
+	docker compose up --build -d --wait $(SCALE) $(ARGS)
+
+down: .env ## Stop what `make up` started; data stay (ARGS=-v deletes them)
+	docker compose down --remove-orphans $(ARGS)
+
+smoke: .venv/.project ## Drive a running town from submission to card
+	@exec $(BIN)/vssid smoke $(ARGS)
+
+# The address lines are taken first: where a server is missing, that one line is all there is to read.
+test: lint ## Everything that must pass, RabbitMQ and PostgreSQL included (ARGS for pytest)
+	@urls=$$($(BIN)/python -m tests.servers) && env $$urls $(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/.dev .venv/.project ## Style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: ## Write both locks anew from requirements*.in (UPGRADE=--upgrade for newer versions; needs uv)
+	@command -v uv >/dev/null || { echo 'make lock: uv is needed, for instance pipx install uv' >&2; exit 2; }
+	$(COMPILE) -o requirements.lock requirements.in
+	$(COMPILE) -o requirements-dev.lock -c requirements.lock requirements-dev.in
+	@! grep -n '://' requirements.lock requirements-dev.lock || { echo 'make lock: a lock names a host' >&2; exit 1; }
+
+docs: .venv/.project ## Write the generated documents: events.md, openapi.json, asyncapi.json
+	$(BIN)/vssid docs
+
+clean: ## Remove .venv, var and caches, and the servers that tests started with docker compose
+	rm -rf .venv var build ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	@! docker info >/dev/null 2>&1 || docker compose -f tests/servers.yml down -v --remove-orphans
+
+.venv/.runtime: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo 'make: Python 3.11, 3.12 or 3.13 is needed, $(PYTHON) is not; name one: make PYTHON=python3.13' >&2; exit 2; }
+	$(PYTHON) -m venv --clear .venv
+	$(PIP) --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/.dev: requirements-dev.lock .venv/.runtime
+	$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# Without build isolation the build takes setuptools from the lock and nothing from elsewhere.
+.venv/.project: pyproject.toml .venv/.runtime
+	$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+define FRESH_SECRETS
+import base64, os, re
+def fresh(name): return name[0] + base64.urlsafe_b64encode(os.urandom(32)).decode()
+text = re.sub(r"(?m)^(POSTGRES_PASSWORD|SEAL_KEY|LINK_KEY)=$$", fresh, open(".env.example").read())
+with open(os.open(".env", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as env: env.write(text)
+endef
+
+# Only once: the secrets outlive newer examples, as the volumes made with them do.
+.env: export SCRIPT = $(FRESH_SECRETS)
+.env:
+	@$(PYTHON) -c "$$SCRIPT"
+	@echo 'make: wrote .env with fresh secrets'

@@ -1,0 +1,1 @@
+"""The five desks of the house, and the operators' command above them."""

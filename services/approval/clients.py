@@ -1,0 +1,84 @@
+"""The household register: a table of ours, filled by import, or a register that answers over HTTP.
+
+The HTTP register answers two calls (docs/operate.md):
+``GET {REGISTER_URL}/people/{insurance_code}`` → 200 ``{"insurance_code", "full_name", "birth_date", "gender",
+"id_number"}`` or 404 where nobody has the code; ``GET {REGISTER_URL}/health`` → 200.
+"""
+
+from typing import Any, Protocol
+
+import requests
+
+from services.approval import models
+from services.approval.domain.register import Person
+from shared.database import Database
+from shared.errors import Problem, Unavailable
+from shared.settings import Settings
+
+RETRY_AFTER = 5  # seconds
+
+
+class Register(Protocol):
+    """What both registers answer."""
+
+    def find(self, insurance_code: str) -> Person | None:
+        """Return who has the code, or None.
+
+        Raises:
+            Unavailable: ``register_unavailable``, the register does not answer.
+        """
+        ...
+
+
+class TableRegister:
+    """The register that `vssid register import` fills."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, insurance_code: str) -> Person | None:
+        with self._database.begin() as session:
+            return models.person_registered(session, insurance_code)
+
+
+class HttpRegister:
+    """A register that answers over HTTP."""
+
+    def __init__(self, url: str, timeout: float) -> None:
+        self._url, self._timeout = url.rstrip("/"), timeout
+
+    def find(self, insurance_code: str) -> Person | None:
+        try:
+            answer = requests.get(f"{self._url}/people/{insurance_code}", timeout=self._timeout)
+            if answer.status_code == 404:
+                return None
+            answer.raise_for_status()
+            return _person(answer.json())
+        except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+            raise register_unavailable() from error
+
+    def check(self) -> None:
+        """Raise Unavailable when the register does not answer."""
+        try:
+            requests.get(f"{self._url}/health", timeout=self._timeout).raise_for_status()
+        except requests.RequestException as error:
+            raise register_unavailable() from error
+
+
+def http_register(settings: Settings) -> HttpRegister | None:
+    """Return the client of the register the settings name, or None where the table is the register."""
+    return HttpRegister(settings.register_url, settings.register_timeout) if settings.register_url else None
+
+
+def register_unavailable() -> Problem:
+    return Unavailable("register_unavailable", retry_after=RETRY_AFTER, dependency="register")
+
+
+def _person(answer: Any) -> Person:
+    return Person(
+        insurance_code=str(answer["insurance_code"]),
+        full_name=str(answer["full_name"]),
+        birth_date=str(answer["birth_date"]),
+        gender=str(answer["gender"]),
+        id_number=answer.get("id_number"),
+    )

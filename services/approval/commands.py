@@ -1,0 +1,130 @@
+"""What operators do at the approval desk: officers, and the household register."""
+
+import csv
+import sys
+from collections.abc import Iterator
+from datetime import date
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import click
+
+from services.approval import clients, models
+from services.approval.domain.officer import Officer, Role
+from shared import settings
+from shared.database import Database
+from shared.errors import Problem
+from shared.forms import NAME
+from shared.passwords import hash_password
+from shared.words import INSURANCE_CODE, Gender, tidy
+
+COLUMNS = ("insurance_code", "full_name", "birth_date", "gender", "id_number")
+AT_ONCE = 1000
+SHORTEST_PASSWORD = 8
+
+
+def _database() -> Database:
+    configured = settings.read()
+    return Database(models.metadata, configured.database("approval"), configured)
+
+
+@click.group()
+def officer() -> None:
+    """The officers who review declarations."""
+
+
+@officer.command("add")
+@click.argument("username")
+@click.option("--agency", "agency_code", required=True, help="code of the agency whose declarations they see")
+@click.option("--role", type=click.Choice([str(role) for role in Role]), default=str(Role.OFFICER))
+def add_officer(username: str, agency_code: str, role: str) -> None:
+    """Add an officer, or give a known one a new password, agency and role. The password is read from
+    standard input; it ends the officer's sessions."""
+    password = click.prompt("Password", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+    if len(password) < SHORTEST_PASSWORD:
+        raise click.ClickException(f"the password needs at least {SHORTEST_PASSWORD} characters")
+    if not (agency_code.isascii() and agency_code.isdecimal() and len(agency_code) in (3, 5)):
+        raise click.ClickException(f"agency {agency_code!r} is not three or five digits")
+    keep_officer(tidy(username), agency_code, role, password)
+    click.echo(f"officer {username} sees agency {agency_code}")
+
+
+def keep_officer(username: str, agency_code: str, role: str, password: str) -> None:
+    """Keep an officer, new or known."""
+    with _database().begin() as session:
+        models.end_sessions_of(session, username)
+        session.merge(Officer(username, agency_code, role, hash_password(password)))
+
+
+@click.group()
+def register() -> None:
+    """The household register."""
+
+
+@register.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def import_register(file: Path) -> None:
+    """Add people, or bring known ones up to date, from FILE.csv.
+
+    Columns: insurance_code, full_name, birth_date (YYYY-MM-DD or YYYY), gender (male or female), id_number.
+    All rows are taken, or none.
+    """
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        click.echo(f"{keep_people(lines)} people imported")
+
+
+@register.command("check")
+def check_register() -> None:
+    """Ask the HTTP register whether it is there."""
+    client = clients.http_register(settings.read())
+    if client is None:
+        click.echo("REGISTER_URL is empty: the imported table is the register")
+        return
+    try:
+        client.check()
+    except Problem as problem:
+        raise click.ClickException(f"the register at REGISTER_URL does not answer: {problem}") from None
+    click.echo("the register answers")
+
+
+def keep_people(lines: Any) -> int:
+    """Keep the people of a CSV; return how many."""
+    reader = csv.DictReader(lines)
+    missing = set(COLUMNS) - set(reader.fieldnames or ())
+    if missing:
+        raise click.ClickException(f"columns missing: {', '.join(sorted(missing))}")
+    people, count = _people(reader), 0
+    with _database().begin() as session:
+        while batch := list(islice(people, AT_ONCE)):
+            models.put_people(session, batch)
+            count += len(batch)
+    return count
+
+
+def _people(reader: Any) -> Iterator[dict[str, Any]]:
+    for line, row in enumerate(reader, start=2):
+        person = {column: tidy(row[column] or "") for column in COLUMNS}
+        faults = [name for name, right in _checks(person).items() if not right]
+        if faults:
+            raise click.ClickException(f"line {line}: {', '.join(faults)} not usable; nothing was imported")
+        yield {**person, "id_number": person["id_number"] or None}
+
+
+def _checks(person: dict[str, str]) -> dict[str, bool]:
+    return {
+        "insurance_code": bool(INSURANCE_CODE.fullmatch(person["insurance_code"])),
+        "full_name": bool(NAME.fullmatch(person["full_name"])) and len(person["full_name"]) <= 100,
+        "birth_date": _is_birth_date(person["birth_date"]),
+        "gender": person["gender"] in list(Gender),
+        "id_number": len(person["id_number"]) <= 12,
+    }
+
+
+def _is_birth_date(text: str) -> bool:
+    if len(text) == 4:
+        return text.isascii() and text.isdecimal()
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

@@ -1,0 +1,1 @@
+"""The rules of the approval desk: plain Python, no framework."""

@@ -1,0 +1,74 @@
+"""An officer: who may sign in, and what happens to who guesses."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from shared.errors import Locked, Unauthenticated
+
+TRIES = 5  # wrong passwords before the account is locked (U10)
+LOCKED_FOR = timedelta(minutes=15)
+SESSION_LIFE = timedelta(hours=8)  # a working day
+
+
+class Role(StrEnum):
+    OFFICER = "officer"
+    SUPERVISOR = "supervisor"
+    ADMIN = "admin"
+
+
+@dataclass
+class Officer:
+    """Somebody who reviews the declarations of one agency."""
+
+    username: str
+    agency_code: str
+    role: str
+    password_hash: str
+    tries: int = 0
+    locked_until: datetime | None = None
+
+    def begin_try(self, at: datetime) -> None:
+        """Count a try before the password is looked at, so that guesses at the same instant count too.
+
+        Raises:
+            Locked: too many wrong tries; ``retry_after`` says how long.
+        """
+        if self.locked_until is not None and at < self.locked_until:
+            raise Locked(retry_after=(self.locked_until - at).total_seconds())
+        if self.locked_until is not None:
+            self.tries, self.locked_until = 0, None
+        self.tries += 1
+        if self.tries >= TRIES:
+            self.locked_until = at + LOCKED_FOR
+
+    def succeed(self) -> None:
+        """Forget the wrong tries."""
+        self.tries, self.locked_until = 0, None
+
+
+@dataclass
+class OfficerSession:
+    """A signed-in officer; the token itself is known to its holder alone."""
+
+    token_hash: str
+    username: str
+    expires_at: datetime
+
+    def check_running(self, at: datetime) -> None:
+        if at >= self.expires_at:
+            raise Unauthenticated
+
+
+def new_token() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def token_hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def open_session(username: str, token: str, at: datetime) -> OfficerSession:
+    return OfficerSession(token_hash=token_hash(token), username=username, expires_at=at + SESSION_LIFE)

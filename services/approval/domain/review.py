@@ -1,0 +1,205 @@
+"""A review: a declaration as the officers of one agency see it, and what they may do with it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.approval.domain.register import Person
+from shared.errors import FieldError, NotFound, Refused
+from shared.events import (
+    DeclarationApproved,
+    DeclarationReceived,
+    DeclarationRejected,
+    DeclarationReturned,
+    DeclarationSubmitted,
+)
+from shared.words import (
+    Address,
+    Agency,
+    Condition,
+    Contact,
+    DeclarationKind,
+    IdDocument,
+    Status,
+    condition,
+    search_key,
+)
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """The personal part of a review; deleted when the declaration expires or is withdrawn."""
+
+    id_document: IdDocument
+    address: Address
+    contact: Contact
+    photos: dict[str, str]
+
+
+@dataclass
+class Review:
+    """One declaration in the queue of its agency. ``version`` counts the hands it passed through."""
+
+    declaration_id: str
+    number: str
+    kind: str
+    agency_code: str
+    agency: Agency
+    insurance_code: str | None
+    full_name: str | None
+    name_key: str | None
+    dossier: Dossier | None
+    submitted_at: datetime
+    expires_at: datetime
+    status: str = Status.PENDING
+    assigned_to: str | None = None
+    received_at: datetime | None = None
+    version: int = 0
+    decided_at: datetime | None = None
+    decided_by: str | None = None
+    reason: str | None = None
+    history: list[dict[str, str]] = field(default_factory=list)
+
+    def condition(self, now: datetime) -> Condition | None:
+        return condition(self.received_at, now) if self.status == Status.PENDING else None
+
+    def check_agency(self, agency_code: str) -> None:
+        """Show a review to officers of its own agency only, as if it were not there for others."""
+        if self.agency_code != agency_code:
+            raise NotFound
+
+    def take(self, officer: str, *, at: datetime) -> DeclarationReceived | None:
+        """Put the review into an officer's hands; taking it twice changes nothing.
+
+        Raises:
+            Refused: ``already_decided``, ``assigned_to_another``.
+        """
+        self._check_open(officer, at)
+        if self.assigned_to == officer:
+            return None
+        self.assigned_to, self.received_at = officer, at
+        self.version += 1
+        self._note("received", officer, at)
+        return DeclarationReceived(
+            declaration_id=self.declaration_id, number=self.number, version=self.version, at=at
+        )
+
+    def give_back(self, officer: str, *, at: datetime) -> DeclarationReturned | None:
+        """Put the review back into the queue; giving back what one does not hold changes nothing."""
+        self._check_open(officer, at)
+        if self.assigned_to is None:
+            return None
+        self.assigned_to = self.received_at = None
+        self.version += 1
+        self._note("returned", officer, at)
+        return DeclarationReturned(
+            declaration_id=self.declaration_id, number=self.number, version=self.version, at=at
+        )
+
+    def replace_photo(self, purpose: str, key: str, officer: str, *, at: datetime) -> str:
+        """Put a new picture in the place of the declared one; return the key of the old one (S68)."""
+        self._check_open(officer, at)
+        assert self.dossier is not None
+        if purpose not in self.dossier.photos:
+            raise NotFound("no_such_photo")
+        old = self.dossier.photos[purpose]
+        dossier = self.dossier
+        self.dossier = Dossier(
+            dossier.id_document, dossier.address, dossier.contact, {**dossier.photos, purpose: key}
+        )
+        self._note(f"photo_replaced:{purpose}", officer, at)
+        return old
+
+    def check_approvable(self, officer: str, *, identity_checked: bool, confirmed: bool, at: datetime) -> None:
+        """Refuse an approval that the rules of the desk do not allow, before the register is asked.
+
+        Raises:
+            Refused: ``already_decided``, ``assigned_to_another``, ``identity_not_checked``,
+                ``confirmation_required``.
+        """
+        self._check_open(officer, at)
+        if not identity_checked:
+            raise Refused("identity_not_checked", errors=[FieldError("identity_checked", "must_be_accepted")])
+        if self.kind == DeclarationKind.ADJUST and not confirmed:
+            raise Refused("confirmation_required", errors=[FieldError("confirm", "must_be_accepted")])
+
+    def approve(self, officer: str, person: Person, *, at: datetime) -> DeclarationApproved:
+        """Decide that the declaration is in order; the register's date of birth and sex go with it."""
+        self._check_open(officer, at)
+        assert self.dossier is not None and self.insurance_code is not None
+        self._decide(Status.APPROVED, officer, None, at)
+        return DeclarationApproved(
+            declaration_id=self.declaration_id,
+            number=self.number,
+            insurance_code=self.insurance_code,
+            full_name=person.full_name,
+            birth_date=person.birth_date,
+            gender=person.gender,
+            id_document=self.dossier.id_document,
+            address=self.dossier.address,
+            contact=self.dossier.contact,
+            agency=self.agency,
+            officer=officer,
+            at=at,
+        )
+
+    def reject(self, officer: str, reason: str, *, at: datetime) -> DeclarationRejected:
+        """Decide that the declaration is not in order, and say why (S75).
+
+        Raises:
+            Refused: ``already_decided``, ``assigned_to_another``.
+        """
+        self._check_open(officer, at)
+        assert self.dossier is not None and self.full_name is not None
+        self._decide(Status.REJECTED, officer, reason, at)
+        return DeclarationRejected(
+            declaration_id=self.declaration_id,
+            number=self.number,
+            full_name=self.full_name,
+            contact=self.dossier.contact,
+            agency=self.agency,
+            officer=officer,
+            reason=reason,
+            at=at,
+        )
+
+    def close(self, status: Status, at: datetime) -> None:
+        """End the review because its declaration ended, and forget whose it was.
+
+        The registration desk has the last word: a withdrawal that crossed a decision stands.
+        """
+        self.status, self.decided_at = status, at
+        self.insurance_code = self.full_name = self.name_key = self.dossier = self.reason = None
+        self._note(status, "", at)
+
+    def _check_open(self, officer: str, at: datetime) -> None:
+        if self.status != Status.PENDING or at >= self.expires_at:
+            raise Refused("already_decided", status=self.status)
+        if self.assigned_to not in (None, officer):
+            raise Refused("assigned_to_another")
+
+    def _decide(self, status: Status, officer: str, reason: str | None, at: datetime) -> None:
+        self.status, self.decided_at, self.decided_by, self.reason = status, at, officer, reason
+        self.assigned_to = officer
+        self.version += 1
+        self._note(status, officer, at)
+
+    def _note(self, what: str, officer: str, at: datetime) -> None:
+        self.history = [*self.history, {"at": at.isoformat(), "what": str(what), "officer": officer}]
+
+
+def open_review(event: DeclarationSubmitted) -> Review:
+    """Return the review that a declaration opens."""
+    return Review(
+        declaration_id=event.declaration_id,
+        number=event.number,
+        kind=event.kind,
+        agency_code=event.agency.code,
+        agency=event.agency,
+        insurance_code=event.insurance_code,
+        full_name=event.full_name,
+        name_key=search_key(event.full_name),
+        dossier=Dossier(event.id_document, event.address, event.contact, event.photos),
+        submitted_at=event.at,
+        expires_at=event.expires_at,
+        history=[{"at": event.at.isoformat(), "what": "submitted", "officer": ""}],
+    )

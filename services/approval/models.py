@@ -1,0 +1,166 @@
+"""The approval desk's tables, how its things lie in them, and every query."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from services.approval.domain.officer import Officer, OfficerSession
+from services.approval.domain.register import Person
+from services.approval.domain.review import Dossier, Review
+from shared.database import Moment, Stored, mapping
+from shared.errors import NotFound, Unauthenticated
+from shared.words import HANDLING_DAYS, Agency, Condition, Status, search_key, working_days_before
+
+mapper = mapping()
+metadata = mapper.metadata
+
+reviews = sa.Table(
+    "reviews",
+    metadata,
+    sa.Column("declaration_id", sa.String(36), primary_key=True),
+    sa.Column("number", sa.String(20), nullable=False, unique=True),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("agency_code", sa.String(5), nullable=False),
+    sa.Column("agency", Stored(Agency), nullable=False),
+    sa.Column("insurance_code", sa.String(10)),
+    sa.Column("full_name", sa.String(100)),
+    sa.Column("name_key", sa.String(100)),
+    sa.Column("dossier", Stored(Dossier)),
+    sa.Column("submitted_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),
+    sa.Column("status", sa.String(20), nullable=False),
+    sa.Column("assigned_to", sa.String(60)),
+    sa.Column("received_at", Moment),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("decided_at", Moment),
+    sa.Column("decided_by", sa.String(60)),
+    sa.Column("reason", sa.Text),
+    sa.Column("history", sa.JSON, nullable=False),
+)
+# the queue of an agency, oldest first, and each way officers search it
+sa.Index("ix_reviews_queue", reviews.c.agency_code, reviews.c.status, reviews.c.submitted_at, reviews.c.number)
+sa.Index("ix_reviews_all", reviews.c.agency_code, reviews.c.submitted_at, reviews.c.number)
+sa.Index("ix_reviews_insurance_code", reviews.c.insurance_code)
+
+officers = sa.Table(
+    "officers",
+    metadata,
+    sa.Column("username", sa.String(60), primary_key=True),
+    sa.Column("agency_code", sa.String(5), nullable=False),
+    sa.Column("role", sa.String(20), nullable=False),
+    sa.Column("password_hash", sa.String(200), nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("locked_until", Moment),
+)
+
+officer_sessions = sa.Table(
+    "officer_sessions",
+    metadata,
+    sa.Column("token_hash", sa.String(64), primary_key=True),
+    sa.Column("username", sa.String(60), sa.ForeignKey("officers.username"), nullable=False),
+    sa.Column("expires_at", Moment, nullable=False, index=True),
+)
+
+register_people = sa.Table(
+    "register_people",
+    metadata,
+    sa.Column("insurance_code", sa.String(10), primary_key=True),
+    sa.Column("full_name", sa.String(100), nullable=False),
+    sa.Column("birth_date", sa.String(10), nullable=False),
+    sa.Column("gender", sa.String(10), nullable=False),
+    sa.Column("id_number", sa.String(12)),
+)
+
+mapper.map_imperatively(Review, reviews)
+mapper.map_imperatively(Officer, officers)
+mapper.map_imperatively(OfficerSession, officer_sessions)
+
+
+def get_review(session: Session, number: str, *, for_update: bool = False) -> Review:
+    query = sa.select(Review).where(reviews.c.number == number)
+    found = session.scalars(query.with_for_update() if for_update else query).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def review_of(session: Session, declaration_id: str, *, for_update: bool = False) -> Review | None:
+    query = sa.select(Review).where(reviews.c.declaration_id == declaration_id)
+    return session.scalars(query.with_for_update() if for_update else query).first()
+
+
+def reviews_found(session: Session, agency_code: str, search: dict[str, Any], now: datetime) -> Sequence[Review]:
+    """Return the reviews of an agency that fit the search, oldest first, one more than ``limit``."""
+    query = sa.select(Review).where(reviews.c.agency_code == agency_code)
+    for name in ("number", "insurance_code", "status", "kind"):
+        if search.get(name):
+            query = query.where(reviews.c[name] == search[name])
+    if search.get("from"):
+        query = query.where(reviews.c.submitted_at >= search["from"])
+    if search.get("to"):
+        query = query.where(reviews.c.submitted_at < search["to"])
+    if search.get("q"):
+        query = query.where(reviews.c.name_key.contains(search_key(search["q"]), autoescape=True))
+    if search.get("condition"):
+        query = query.where(_in_condition(search["condition"], now))
+    if search.get("cursor"):
+        submitted_at, number = search["cursor"]
+        here = sa.tuple_(reviews.c.submitted_at, reviews.c.number)
+        query = query.where(here > sa.tuple_(sa.bindparam("at", submitted_at, Moment), sa.literal(number)))
+    query = query.order_by(reviews.c.submitted_at, reviews.c.number).limit(search["limit"] + 1)
+    return session.scalars(query).all()
+
+
+def _in_condition(wanted: str, now: datetime) -> Any:
+    late = working_days_before(now, HANDLING_DAYS)
+    pending = reviews.c.status == Status.PENDING.value
+    fits = {
+        Condition.AWAITING_VISIT: reviews.c.received_at.is_(None),
+        Condition.RECEIVED: reviews.c.received_at >= late,
+        Condition.OVERDUE: reviews.c.received_at < late,
+    }
+    return sa.and_(pending, fits[Condition(wanted)])
+
+
+def officer_named(session: Session, username: str, *, for_update: bool = False) -> Officer | None:
+    query = sa.select(Officer).where(officers.c.username == username)
+    return session.scalars(query.with_for_update() if for_update else query).first()
+
+
+def session_of(session: Session, token_hash: str) -> tuple[OfficerSession, Officer]:
+    """Return the session behind a token and its officer.
+
+    Raises:
+        Unauthenticated: there is none.
+    """
+    query = sa.select(OfficerSession, Officer).join(Officer, officers.c.username == officer_sessions.c.username)
+    found = session.execute(query.where(officer_sessions.c.token_hash == token_hash)).first()
+    if found is None:
+        raise Unauthenticated
+    return found[0], found[1]
+
+
+def end_sessions(session: Session, *, before: datetime) -> None:
+    session.execute(sa.delete(officer_sessions).where(officer_sessions.c.expires_at < before))
+
+
+def end_sessions_of(session: Session, username: str) -> None:
+    session.execute(sa.delete(officer_sessions).where(officer_sessions.c.username == username))
+
+
+def person_registered(session: Session, insurance_code: str) -> Person | None:
+    query = sa.select(register_people).where(register_people.c.insurance_code == insurance_code)
+    row = session.execute(query).mappings().first()
+    return Person(**row) if row else None
+
+
+def put_people(session: Session, people: list[dict[str, Any]]) -> None:
+    """Add people to the register, or bring known ones up to date."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    row = dialect.insert(register_people)
+    updated = {column.name: row.excluded[column.name] for column in register_people.c if not column.primary_key}
+    session.execute(row.on_conflict_do_update(index_elements=["insurance_code"], set_=updated), people)

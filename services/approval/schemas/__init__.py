@@ -1,0 +1,1 @@
+"""What comes in to the approval desk, and what goes out."""

@@ -1,0 +1,7 @@
+"""The cards desk: issues health cards and keeps the records behind them.
+
+owns      cards, participations, benefit levels
+answers   nothing yet
+hears     AccountActivated
+tells     CardIssued
+"""

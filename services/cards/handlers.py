@@ -1,0 +1,22 @@
+"""The work of the cards desk: get, act, announce."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from services.cards import models
+from services.cards.domain import benefit_of, new_card, vietnam_day
+from shared.database import announce, new_id, next_serial
+from shared.events import AccountActivated
+
+
+def issue_card(session: Session, event: AccountActivated, *, at: datetime) -> None:
+    """Issue the account's card and announce it; an account that has one gets no other."""
+    if models.card_of(session, event.account_id) is not None:
+        return
+    today = vietnam_day(at)
+    participations = models.participations_on(session, event.insurance_code, today)
+    benefit = benefit_of(participations, event.birth_date, models.benefits_on(session, today), today)
+    card = new_card(event, benefit, card_id=new_id(), serial=next_serial(session, "card"), at=at)
+    session.add(card)
+    announce(session, card.issued())

@@ -1,0 +1,104 @@
+"""The cards desk's tables, how its things lie in them, and every query."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from services.cards.domain import Benefit, Card
+from shared.database import Moment, Stored, mapping
+from shared.words import Agency
+
+mapper = mapping()
+metadata = mapper.metadata
+
+cards = sa.Table(
+    "cards",
+    metadata,
+    sa.Column("card_id", sa.String(36), primary_key=True),
+    # one card an account, however often it is announced and however many listen
+    sa.Column("account_id", sa.String(36), nullable=False, unique=True),
+    sa.Column("declaration_id", sa.String(36), nullable=False),
+    sa.Column("insurance_code", sa.String(10), nullable=False, index=True),
+    sa.Column("full_name", sa.String(100), nullable=False),
+    sa.Column("birth_date", sa.String(10), nullable=False),
+    sa.Column("gender", sa.String(10), nullable=False),
+    sa.Column("agency", Stored(Agency), nullable=False),
+    sa.Column("group_code", sa.String(2), nullable=False),
+    sa.Column("benefit_level", sa.Integer, nullable=False),
+    sa.Column("card_number", sa.String(15), nullable=False),
+    sa.Column("serial", sa.BigInteger, nullable=False, unique=True),
+    sa.Column("valid_from", sa.Date, nullable=False),
+    sa.Column("issued_at", Moment, nullable=False),
+    sa.Column("five_years_from", sa.Date),
+)
+
+participations = sa.Table(  # who is in which group, from one day to another, both included
+    "participations",
+    metadata,
+    sa.Column("insurance_code", sa.String(10), primary_key=True),
+    sa.Column("group_code", sa.String(2), primary_key=True),
+    sa.Column("valid_from", sa.Date, primary_key=True),
+    sa.Column("valid_to", sa.Date),
+)
+
+benefit_levels = sa.Table(  # what a group is entitled to, from one day to another, both included
+    "benefit_levels",
+    metadata,
+    sa.Column("group_code", sa.String(2), primary_key=True),
+    sa.Column("valid_from", sa.Date, primary_key=True),
+    sa.Column("valid_to", sa.Date),
+    sa.Column("level", sa.Integer, nullable=False),
+    sa.Column("payer", sa.String(20), nullable=False),
+    sa.Column("name", sa.String(200), nullable=False),
+)
+
+mapper.map_imperatively(Card, cards)
+
+
+def card_of(session: Session, account_id: str) -> Card | None:
+    return session.scalars(sa.select(Card).where(cards.c.account_id == account_id)).first()
+
+
+def participations_on(session: Session, insurance_code: str, day: date) -> Sequence[str]:
+    """Return the codes of the groups a person is in."""
+    query = sa.select(participations.c.group_code).distinct()
+    return session.scalars(
+        query.where(participations.c.insurance_code == insurance_code, _in_force(participations, day))
+    ).all()
+
+
+def benefits_on(session: Session, day: date) -> dict[str, Benefit]:
+    """Return every group's benefit by its code; of two rows in force the one that began later counts."""
+    table = benefit_levels
+    query = sa.select(table.c.group_code, table.c.name, table.c.payer, table.c.level)
+    rows = session.execute(query.where(_in_force(table, day)).order_by(table.c.valid_from))
+    return {row.group_code: Benefit(*row) for row in rows}
+
+
+def group_codes(session: Session) -> set[str]:
+    """Return the codes of all groups that ever had a benefit level."""
+    return set(session.scalars(sa.select(benefit_levels.c.group_code)))
+
+
+def put_participation(session: Session, row: dict[str, Any]) -> None:
+    _put(session, participations, row)
+
+
+def put_benefit_level(session: Session, row: dict[str, Any]) -> None:
+    _put(session, benefit_levels, row)
+
+
+def _put(session: Session, table: sa.Table, row: dict[str, Any]) -> None:
+    """Add a dated row, or bring the one that begins on the same day up to date."""
+    same = sa.and_(*(column == row[column.name] for column in table.primary_key))
+    if session.execute(sa.select(sa.literal(1)).select_from(table).where(same)).first() is None:
+        session.execute(sa.insert(table).values(**row))
+    else:
+        session.execute(sa.update(table).where(same).values(**row))
+
+
+def _in_force(table: sa.Table, day: date) -> Any:
+    return sa.and_(table.c.valid_from <= day, sa.or_(table.c.valid_to.is_(None), table.c.valid_to >= day))

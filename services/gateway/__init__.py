@@ -1,0 +1,7 @@
+"""The gateway: HTTP to the desks and back. It owns nothing and decides nothing.
+
+owns      nothing
+answers   HTTP: the routes of the API, its description, health, readiness, metrics
+hears     nothing
+tells     nothing
+"""

@@ -1,0 +1,68 @@
+"""Request bodies: JSON and multipart, with their limits, read before anything is asked of a desk."""
+
+from typing import Any
+
+import orjson
+from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.wrappers import Request
+
+from shared.errors import FieldError, Invalid, TooLarge, Unsupported
+
+LARGEST_JSON = 2 * 1024 * 1024  # bytes; far above any form, so that a field that is too long is named
+LARGEST_FILE = 8 * 1024 * 1024  # bytes
+AROUND_FILE = 64 * 1024  # bytes of multipart lines and fields around the file
+
+
+def json_of(request: Request) -> Any:
+    """Return the JSON body.
+
+    Raises:
+        Unsupported: the content type is not JSON.
+        TooLarge: over 2 MiB.
+        Invalid: not JSON.
+    """
+    if request.mimetype != "application/json":
+        raise Unsupported(expected="application/json")
+    request.max_content_length = LARGEST_JSON
+    try:
+        return orjson.loads(request.get_data(cache=False))
+    except RequestEntityTooLarge:
+        raise TooLarge(limit=LARGEST_JSON) from None
+    except (orjson.JSONDecodeError, RecursionError):
+        raise Invalid(errors=[FieldError("", "not_json")]) from None
+    except HTTPException:
+        raise Invalid(errors=[FieldError("", "body_broken")]) from None
+
+
+def file_of(request: Request, name: str, fields: tuple[str, ...] = ()) -> tuple[bytes, dict[str, str]]:
+    """Return the file called ``name`` of a multipart body, and its other fields.
+
+    Raises:
+        Unsupported: the content type is not multipart.
+        TooLarge: the file is over 8 MiB.
+        Invalid: the file is missing, empty, or something else came with it.
+    """
+    if request.mimetype != "multipart/form-data":
+        raise Unsupported(expected="multipart/form-data")
+    request.max_content_length = LARGEST_FILE + AROUND_FILE
+    request.max_form_memory_size = AROUND_FILE
+    try:
+        files, values = request.files, request.form
+    except RequestEntityTooLarge:
+        raise TooLarge(limit=LARGEST_FILE) from None
+    except (HTTPException, ValueError):
+        raise Invalid(errors=[FieldError("", "body_broken")]) from None
+    unknown = [*(one for one in files if one != name), *(one for one in values if one not in fields)]
+    if unknown:
+        raise Invalid(errors=[FieldError(one[:100], "unknown_field") for one in unknown])
+    return _content(files.get(name), name), values.to_dict()
+
+
+def _content(file: FileStorage | None, name: str) -> bytes:
+    content = file.read() if file is not None else b""
+    if not content:
+        raise Invalid(errors=[FieldError(name, "required")])
+    if len(content) > LARGEST_FILE:
+        raise TooLarge(limit=LARGEST_FILE)
+    return content

@@ -1,0 +1,36 @@
+"""How often somebody may ask. The limits package counts, in memory or in a store that gateways share."""
+
+import time
+
+from limits import parse
+from limits.storage import storage_from_string
+from limits.strategies import FixedWindowRateLimiter
+
+from shared.errors import TooMany
+from shared.settings import Settings
+
+
+class RateLimits:
+    """Counts by address, and by phone number; RATE_LIMITS=off lifts both for load and acceptance runs.
+
+    What guards passwords is not here: the desks lock accounts themselves, whatever this says.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._off = settings.rate_limits.lower() == "off"
+        self._limiter = FixedWindowRateLimiter(storage_from_string(settings.rate_limit_store))
+        self._limits = {
+            name: parse(getattr(settings, f"limit_{name}"))
+            for name in ("reading", "uploading", "submitting", "signing_in", "phone")
+        }
+
+    def count(self, name: str, who: str) -> None:
+        """Count one request.
+
+        Raises:
+            TooMany: with the seconds until the next one is welcome.
+        """
+        if self._off or self._limiter.hit(self._limits[name], name, who):
+            return
+        reset = self._limiter.get_window_stats(self._limits[name], name, who).reset_time
+        raise TooMany(retry_after=max(1.0, reset - time.time()))

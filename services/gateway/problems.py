@@ -1,0 +1,57 @@
+"""Problems as people and programs read them: RFC 9457, in Vietnamese or English."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from werkzeug.wrappers import Request, Response
+
+from services.gateway.phrases import CODES, FIELDS, TITLES
+from shared.errors import Problem
+from shared.words import Language
+
+
+def language_of(request: Request) -> str:
+    """Return the language the caller reads: Vietnamese, unless English is asked for."""
+    return request.accept_languages.best_match([str(one) for one in Language]) or Language.VIETNAMESE
+
+
+def present(problem: Problem, request: Request, *_: Any) -> Response:
+    """Return the problem as an answer."""
+    language = language_of(request)
+    which = 1 if language == Language.ENGLISH else 0
+    body = {
+        "type": f"urn:vssid:problem:{problem.code}",
+        "title": TITLES[problem.status][which],
+        "status": problem.status,
+        "detail": _said(CODES.get(problem.code, CODES["unexpected"])[which], problem.details),
+        "code": problem.code,
+        "request_id": request.environ.get("vssid.request_id", ""),
+        "errors": [
+            {
+                "field": error.field,
+                "code": error.code,
+                "message": _said((FIELDS.get(error.code) or CODES.get(error.code) or FIELDS["invalid"])[which], error.details),
+            }
+            for error in problem.errors
+        ],
+    }
+    response = Response(orjson.dumps(body), status=problem.status, content_type="application/problem+json")
+    response.headers["Content-Language"] = language
+    response.vary.update(["Accept-Language"])
+    if problem.retry_after is not None:
+        response.headers["Retry-After"] = str(max(1, math.ceil(problem.retry_after)))
+    if problem.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if "allow" in problem.details:
+        response.headers["Allow"] = problem.details["allow"]
+    return response
+
+
+def _said(sentence: str, details: Mapping[str, Any]) -> str:
+    """Return the sentence with its values in place; one that lacks a value is still a sentence."""
+    try:
+        return sentence.format_map(details)
+    except (KeyError, IndexError, ValueError):
+        return sentence

@@ -1,0 +1,142 @@
+"""Without an account: uploads, declarations, and what the form's pickers and scanners need."""
+
+import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from werkzeug.wrappers import Request, Response
+
+from services.gateway.bodies import file_of, json_of
+from services.gateway.problems import language_of
+from shared.database import new_id
+from shared.framework import Answer, Files, GreenStore, Remote, route
+
+PICTURE_SECONDS = 8.0  # reading a large picture takes a second; several wait for the same processors
+
+
+class PublicRoutes:
+    registration: Any = Remote("registration")
+    files: GreenStore = Files()
+    limits: Any
+
+    @route(
+        "POST",
+        "/api/v1/uploads",
+        limit="uploading",
+        takes="registration.UploadForm",
+        gives="registration.UploadView",
+        status=201,
+        refuses=("unreadable_image", "too_large", "unsupported_media_type", "idempotency_key_reused"),
+    )
+    def store_upload(self, request: Request) -> Response:
+        """Keep a picture for a declaration."""
+        content, form = file_of(request, "file", fields=("purpose",))
+        with self._incoming(content) as key:
+            answer = self.registration.within(PICTURE_SECONDS).store_upload(
+                incoming=key, form=form, idempotency_key=request.headers.get("Idempotency-Key")
+            )
+        return Answer(answer, 201)
+
+    @route(
+        "POST",
+        "/api/v1/declarations",
+        limit="submitting",
+        takes="registration.DeclarationForm",
+        gives="registration.SubmittedView",
+        status=201,
+        refuses=(
+            "account_exists",
+            "declaration_pending",
+            "unknown_agency",
+            "upload_not_found",
+            "idempotency_key_reused",
+        ),
+    )
+    def submit_declaration(self, request: Request) -> Response:
+        """Submit a declaration."""
+        form = json_of(request)
+        self._count_phone(form)
+        answer = self.registration.submit_declaration(
+            form=form, language=language_of(request), idempotency_key=request.headers.get("Idempotency-Key")
+        )
+        location = f"/api/v1/declarations/{answer['number']}"
+        return Answer(answer, 201, headers={"Location": location})
+
+    @route("GET", "/api/v1/declarations/<string:number>", gives="registration.DeclarationView")
+    def get_declaration(self, request: Request, number: str) -> Response:
+        """Say where a declaration stands."""
+        return Answer(self.registration.get_declaration(number=number, tracking_code=_tracking_code(request)))
+
+    @route("GET", "/api/v1/declarations/<string:number>/form.pdf", gives="application/pdf")
+    def print_form(self, request: Request, number: str) -> Response:
+        """Return Form 01, ready to print and sign."""
+        printed = self.registration.within(PICTURE_SECONDS).print_form(
+            number=number, tracking_code=_tracking_code(request)
+        )
+        named = {"Content-Disposition": f'inline; filename="to-khai-{number}.pdf"'}
+        return Response(base64.b64decode(printed["pdf"]), content_type="application/pdf", headers=named)
+
+    @route("DELETE", "/api/v1/declarations/<string:number>", status=204, refuses=("already_decided",))
+    def withdraw_declaration(self, request: Request, number: str) -> Response:
+        """Withdraw a pending declaration; its personal data are deleted."""
+        self.registration.withdraw_declaration(number=number, tracking_code=_tracking_code(request))
+        return Answer(status=204)
+
+    @route(
+        "POST",
+        "/api/v1/qr",
+        limit="uploading",
+        takes="registration.QrForm",
+        gives="registration.QrView",
+        refuses=("unreadable_qr", "too_large"),
+    )
+    def read_qr(self, request: Request) -> Response:
+        """Read the QR code of a card, from its text or from a picture."""
+        if request.mimetype != "multipart/form-data":
+            return Answer(self.registration.read_qr(form=json_of(request)))
+        content, _ = file_of(request, "image")
+        with self._incoming(content) as key:
+            return Answer(self.registration.within(PICTURE_SECONDS).read_qr(incoming=key))
+
+    @route("GET", "/api/v1/provinces", gives="registration.ProvinceList")
+    def list_provinces(self, request: Request) -> Response:
+        """List today's provinces."""
+        return _kept(Answer(self.registration.list_provinces()))
+
+    @route("GET", "/api/v1/provinces/<string:code>/wards", gives="registration.ProvinceList")
+    def list_wards(self, request: Request, code: str) -> Response:
+        """List the wards of a province."""
+        return _kept(Answer(self.registration.list_wards(code=code)))
+
+    @route(
+        "GET", "/api/v1/agencies", takes="registration.AgencySearchForm", gives="registration.AgencyList"
+    )
+    def list_agencies(self, request: Request) -> Response:
+        """List the agencies that are open."""
+        return Answer(self.registration.list_agencies(search=request.args.to_dict()))
+
+    @contextmanager
+    def _incoming(self, content: bytes) -> Iterator[str]:
+        """Lay a file where the registration desk can read it: too large to travel in a call."""
+        key = f"incoming/{new_id()}"
+        self.files.put(key, content)
+        try:
+            yield key
+        finally:
+            self.files.remove(key)
+
+    def _count_phone(self, form: Any) -> None:
+        phone = form.get("phone") if isinstance(form, dict) else None
+        if isinstance(phone, str) and len(phone) <= 20:
+            self.limits.count("phone", phone)
+
+
+def _tracking_code(request: Request) -> str:
+    return request.args.get("tracking_code", "")[:100]
+
+
+def _kept(answer: Answer) -> Answer:
+    """Let callers keep a list that changes a few times a year."""
+    answer.headers["Cache-Control"] = "public, max-age=3600"
+    return answer

@@ -1,0 +1,41 @@
+"""The counter of the gateway: every route, and what stands before them."""
+
+from typing import Any
+
+from werkzeug.wrappers import Request, Response
+
+from services.gateway.identity import PictureLinks, address_of
+from services.gateway.limits import RateLimits
+from services.gateway.problems import present
+from services.gateway.routes.officer import OfficerRoutes
+from services.gateway.routes.operations import OperationsRoutes
+from services.gateway.routes.public import PublicRoutes
+from shared.errors import Problem
+from shared.framework import Client, Desk, Operations
+
+
+class Doorkeeper(Operations):
+    """Counts who comes in, beside what every desk's operations do; the web server is the gateway's own."""
+
+    serves_itself = False
+
+    def setup(self) -> None:
+        super().setup()
+        self._limits = RateLimits(self.settings)
+
+    def admit(self, request: Request, limit: str) -> None:
+        self._limits.count(limit, address_of(request, self.settings.trusted_proxies))
+
+
+class Gateway(PublicRoutes, OfficerRoutes, OperationsRoutes, Desk):
+    """HTTP to the desks and back."""
+
+    name = "gateway"
+
+    operations = Doorkeeper()
+    limits: RateLimits = Client(RateLimits)
+    links: PictureLinks = Client(PictureLinks)
+
+    @staticmethod
+    def present(problem: Problem, request: Request, *rest: Any) -> Response:
+        return present(problem, request, *rest)

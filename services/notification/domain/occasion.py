@@ -1,0 +1,162 @@
+"""An occasion: a fact that a person is told about, and the words that follow from it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from urllib.parse import quote
+
+from services.notification.domain import texts
+from services.notification.domain.letter import Letter
+from services.notification.domain.sms import composed
+from services.notification.domain.texts import FRAMES, KINDS, PASSWORD, TEXTS
+from shared.events import (
+    AccountActivated,
+    DeclarationExpired,
+    DeclarationRejected,
+    DeclarationSubmitted,
+    Event,
+)
+from shared.words import Agency, Contact, Language, tidy
+
+VIETNAM = timezone(timedelta(hours=7))  # the whole country, all year round
+
+
+@dataclass(frozen=True, kw_only=True)
+class Occasion:
+    """Who is told what. ``key`` is the same however often the event comes; ``values`` fill the texts."""
+
+    key: str
+    text: str
+    declaration_id: str
+    number: str
+    contact: Contact
+    values: dict[str, str]
+    link: str | None = None
+    sealed: str | None = field(default=None, repr=False)
+    form_key: str | None = None
+
+    @property
+    def language(self) -> Language:
+        english = self.contact.language == Language.ENGLISH
+        return Language.ENGLISH if english else Language.VIETNAMESE
+
+    def sms(self, *, accents: bool) -> str:
+        """Return the SMS, with `texts.PASSWORD` where the sealed password goes."""
+        text = TEXTS[self.language][self.text]
+        values = {**self.values, "kind": self._kind(), "link": self.link or "", "password": PASSWORD}
+        return composed(text.sms, text.advice, text.sms_end, values, shortens=text.shortens, accents=accents)
+
+    def letter(self) -> Letter:
+        """Return the mail; no password stands in it."""
+        text, frame = TEXTS[self.language][self.text], FRAMES[self.language]
+        values = {name: tidy(value) for name, value in self.values.items()} | {"kind": self._kind()}
+        facts = ((label, value.format_map(values)) for label, value in text.facts)
+        attached = (text.attached,) if self.form_key and text.attached else ()
+        return Letter(
+            language=self.language,
+            sender=frame.sender,
+            subject=text.subject.format_map(values),
+            title=text.title,
+            greeting=frame.greeting.format_map(values),
+            lead=text.lead.format_map(values),
+            facts=tuple((label, value) for label, value in facts if value),
+            steps=tuple(step.format_map(values) for step in text.steps) + attached,
+            link=(text.button, self.link) if self.link else None,
+            warning=frame.warning,
+            footer=frame.footer,
+        )
+
+    def _kind(self) -> str:
+        kinds = {str(kind): words for kind, words in KINDS[self.language].items()}
+        return kinds.get(self.values.get("kind", ""), FRAMES[self.language].declaration)
+
+
+def submitted(event: DeclarationSubmitted, public_url: str) -> Occasion:
+    """Somebody declared: where and by when to go, and the link to the form."""
+    return Occasion(
+        key=_key(event),
+        text=texts.SUBMITTED,
+        declaration_id=event.declaration_id,
+        number=event.number,
+        contact=event.contact,
+        values={
+            "full_name": event.full_name,
+            "number": event.number,
+            "tracking_code": event.tracking_code,
+            "kind": event.kind,
+            "until": day(event.expires_at),
+            **_agency(event.agency),
+        },
+        link=form_link(public_url, event.number, event.tracking_code),
+        form_key=event.form_key,
+    )
+
+
+def activated(event: AccountActivated) -> Occasion:
+    """The account is open: its name, and in the SMS the first password."""
+    return Occasion(
+        key=_key(event, event.declaration_id),
+        text=texts.ACTIVATED,
+        declaration_id=event.declaration_id,
+        number=event.number,
+        contact=event.contact,
+        values={
+            "full_name": event.full_name,
+            "number": event.number,
+            "account": event.insurance_code,
+            "until": moment(event.password_expires_at),
+            **_agency(event.agency),
+        },
+        sealed=event.sealed_password,
+    )
+
+
+def rejected(event: DeclarationRejected) -> Occasion:
+    """An officer said no: the reason, and what to do."""
+    return Occasion(
+        key=_key(event),
+        text=texts.REJECTED,
+        declaration_id=event.declaration_id,
+        number=event.number,
+        contact=event.contact,
+        values={
+            "full_name": event.full_name,
+            "number": event.number,
+            "reason": tidy(event.reason).rstrip("."),
+            **_agency(event.agency),
+        },
+    )
+
+
+def expired(event: DeclarationExpired) -> Occasion:
+    """Time ran out: that it was deleted, and how to declare again."""
+    return Occasion(
+        key=_key(event),
+        text=texts.EXPIRED,
+        declaration_id=event.declaration_id,
+        number=event.number,
+        contact=event.contact,
+        values={"full_name": event.full_name, "number": event.number, **_agency(event.agency)},
+    )
+
+
+def form_link(public_url: str, number: str, tracking_code: str) -> str:
+    """Return where Form 01 of a declaration can be read and printed."""
+    return f"{public_url}/api/v1/declarations/{quote(number)}/form.pdf?tracking_code={quote(tracking_code)}"
+
+
+def day(at: datetime) -> str:
+    """Return the day in Vietnam, as it is written there: 01/12/2026."""
+    return at.astimezone(VIETNAM).strftime("%d/%m/%Y")
+
+
+def moment(at: datetime) -> str:
+    """Return day and hour in Vietnam: 09:30 01/12/2026."""
+    return at.astimezone(VIETNAM).strftime("%H:%M %d/%m/%Y")
+
+
+def _key(event: Event, subject: str | None = None) -> str:
+    return f"{event.name}:{subject or event.subject}"
+
+
+def _agency(agency: Agency) -> dict[str, str]:
+    return {"agency": agency.name, "agency_address": agency.address or ""}

@@ -1,0 +1,252 @@
+"""Every text people are told, in Vietnamese and in English. Words only: what fills the braces comes from events.
+
+An SMS has a start, an advice that is left out first where room is short, and an end; ``shortens`` names the
+value that may be cut. C6: one sender, no link but the one to the form, and never a question for a secret.
+A mail never bears a password.
+"""
+
+from dataclasses import dataclass
+
+from shared.words import DeclarationKind, Language
+
+PASSWORD = "<password>"  # stands where the sealed password goes; as long as one, so that segments are counted right
+
+SUBMITTED, ACTIVATED, REJECTED, EXPIRED = "submitted", "activated", "rejected", "expired"
+
+
+@dataclass(frozen=True)
+class Text:
+    """One thing we tell, in one language. ``facts`` are pairs of label and value, ``button`` names the link."""
+
+    sms: str
+    shortens: str
+    subject: str
+    title: str
+    lead: str
+    facts: tuple[tuple[str, str], ...]
+    steps: tuple[str, ...]
+    advice: str
+    sms_end: str = ""
+    button: str = ""
+    attached: str = ""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What surrounds every mail of a language."""
+
+    sender: str
+    declaration: str
+    greeting: str
+    warning: str
+    footer: str
+
+
+FRAMES = {
+    Language.VIETNAMESE: Frame(
+        sender="Bảo hiểm xã hội Việt Nam",
+        declaration="tờ khai",
+        greeting="Kính gửi Ông/Bà {full_name},",
+        warning=(
+            "Để an toàn, Ông/Bà không cho ai biết mật khẩu hoặc mã OTP. Cán bộ bảo hiểm xã hội không bao giờ hỏi"
+            " những thông tin này. Thư của chúng tôi không có liên kết nào ngoài liên kết đến tờ khai của Ông/Bà."
+        ),
+        footer="Thư được gửi tự động, Ông/Bà không cần trả lời.",
+    ),
+    Language.ENGLISH: Frame(
+        sender="Vietnam Social Security",
+        declaration="declaration",
+        greeting="Dear {full_name},",
+        warning=(
+            "For your safety, never share your password or a one-time code with anyone. Social-insurance officers"
+            " never ask for them. Our mails contain no link except the one to your own declaration."
+        ),
+        footer="This mail was sent automatically; there is no need to reply.",
+    ),
+}
+
+KINDS = {
+    Language.VIETNAMESE: {
+        DeclarationKind.REGISTER: "tờ khai đăng ký",
+        DeclarationKind.CHILD: "tờ khai đăng ký cho con",
+        DeclarationKind.ADJUST: "tờ khai điều chỉnh",
+        DeclarationKind.STOP: "tờ khai ngừng sử dụng",
+    },
+    Language.ENGLISH: {
+        DeclarationKind.REGISTER: "registration",
+        DeclarationKind.CHILD: "registration of your child",
+        DeclarationKind.ADJUST: "adjustment",
+        DeclarationKind.STOP: "request to stop",
+    },
+}
+
+VIETNAMESE = {
+    SUBMITTED: Text(
+        sms=(
+            "BHXH VN: Đã nhận {kind} {number}. Mời mang giấy tờ tùy thân đến {agency} trước ngày {until}."
+        ),
+        advice=" Không cho ai biết mật khẩu.",
+        sms_end=" Tờ khai: {link}",
+        shortens="agency",
+        subject="Đã nhận tờ khai {number}",
+        title="Đã nhận tờ khai",
+        lead="Chúng tôi đã nhận {kind} giao dịch điện tử của Ông/Bà. Cảm ơn Ông/Bà đã sử dụng VssID.",
+        facts=(
+            ("Số tờ khai", "{number}"),
+            ("Mã tra cứu", "{tracking_code}"),
+            ("Nơi nộp", "{agency}"),
+            ("Địa chỉ", "{agency_address}"),
+            ("Nộp trước ngày", "{until}"),
+        ),
+        steps=(
+            "Ông/Bà vui lòng in tờ khai, ký và ghi rõ họ tên, rồi mang đến nơi nộp cùng giấy tờ tùy thân"
+            " (CCCD, CMND hoặc hộ chiếu) trước ngày {until}.",
+            "Quá thời hạn này, tờ khai và dữ liệu cá nhân trong đó sẽ tự động được xóa.",
+        ),
+        button="Xem và in tờ khai",
+        attached="Tờ khai (tệp PDF) được gửi kèm thư này.",
+    ),
+    ACTIVATED: Text(
+        sms=(
+            "BHXH VN: Tờ khai được duyệt. Tài khoản: {account} Mật khẩu: {password} (phải đổi, hạn {until})."
+            " Không cho ai biết mật khẩu."
+        ),
+        advice="",
+        shortens="number",
+        subject="Tờ khai {number} đã được chấp thuận",
+        title="Tài khoản đã được kích hoạt",
+        lead="Tờ khai của Ông/Bà đã được chấp thuận và tài khoản giao dịch điện tử đã được kích hoạt.",
+        facts=(
+            ("Số tờ khai", "{number}"),
+            ("Tài khoản", "{account}"),
+            ("Cơ quan tiếp nhận", "{agency}"),
+        ),
+        steps=(
+            "Mật khẩu lần đầu đã được gửi bằng tin nhắn đến số điện thoại Ông/Bà đã đăng ký. Mật khẩu dùng được"
+            " một lần, đến {until}.",
+            "Ông/Bà mở ứng dụng VssID, đăng nhập bằng tài khoản và mật khẩu trong tin nhắn, rồi đổi sang mật khẩu"
+            " của riêng mình.",
+        ),
+    ),
+    REJECTED: Text(
+        sms="BHXH VN: Tờ khai {number} không được duyệt. Lý do: {reason}.",
+        sms_end=" Mời sửa và khai lại.",
+        advice=" Cần hỗ trợ, liên hệ cơ quan BHXH gần nhất. Không cho ai biết mật khẩu.",
+        shortens="reason",
+        subject="Tờ khai {number} không được chấp thuận",
+        title="Tờ khai chưa được chấp thuận",
+        lead="Rất tiếc, tờ khai của Ông/Bà không được chấp thuận vì lý do sau.",
+        facts=(
+            ("Số tờ khai", "{number}"),
+            ("Lý do", "{reason}"),
+            ("Cơ quan tiếp nhận", "{agency}"),
+            ("Địa chỉ", "{agency_address}"),
+        ),
+        steps=(
+            "Ông/Bà vui lòng sửa thông tin theo lý do trên và gửi tờ khai mới trên VssID, hoặc liên hệ cơ quan"
+            " bảo hiểm xã hội gần nhất để được hướng dẫn.",
+        ),
+    ),
+    EXPIRED: Text(
+        sms="BHXH VN: Tờ khai {number} quá hạn nên đã được xóa. Muốn đăng ký, mời khai lại trên VssID rồi đến {agency}.",
+        advice=" Không cho ai biết mật khẩu.",
+        shortens="agency",
+        subject="Tờ khai {number} đã quá hạn và được xóa",
+        title="Tờ khai đã quá hạn",
+        lead=(
+            "Tờ khai của Ông/Bà chưa được nộp tại cơ quan bảo hiểm xã hội trong thời hạn, nên tờ khai và dữ liệu cá"
+            " nhân trong đó đã được xóa."
+        ),
+        facts=(("Số tờ khai", "{number}"), ("Cơ quan tiếp nhận", "{agency}"), ("Địa chỉ", "{agency_address}")),
+        steps=(
+            "Nếu vẫn muốn đăng ký, Ông/Bà mở ứng dụng VssID hoặc trang đăng ký, chọn Đăng ký và gửi tờ khai mới,"
+            " rồi mang giấy tờ tùy thân đến cơ quan bảo hiểm xã hội đã chọn.",
+        ),
+    ),
+}
+
+ENGLISH = {
+    SUBMITTED: Text(
+        sms="VSS: We received your {kind} {number}. Bring your ID to {agency} before {until}.",
+        advice=" Never share your password.",
+        sms_end=" Form: {link}",
+        shortens="agency",
+        subject="Declaration {number} received",
+        title="We received your declaration",
+        lead="We received your {kind} for electronic transactions. Thank you for using VssID.",
+        facts=(
+            ("Declaration number", "{number}"),
+            ("Tracking code", "{tracking_code}"),
+            ("Where to go", "{agency}"),
+            ("Address", "{agency_address}"),
+            ("Before (day/month/year)", "{until}"),
+        ),
+        steps=(
+            "Please print the form, sign it with your full name and bring it to the agency with your identity card"
+            " or passport before {until}.",
+            "After that day the declaration and the personal data in it are deleted automatically.",
+        ),
+        button="View and print the form",
+        attached="The form is attached to this mail as a PDF file.",
+    ),
+    ACTIVATED: Text(
+        # the two labels stay as people and programs know them from every account message
+        sms=(
+            "VSS: Account approved. Tài khoản: {account} Mật khẩu: {password} (account, password; valid until"
+            " {until}, must be changed). Never share your password."
+        ),
+        advice="",
+        shortens="number",
+        subject="Declaration {number} approved",
+        title="Your account is active",
+        lead="Your declaration was approved and your account for electronic transactions is active.",
+        facts=(
+            ("Declaration number", "{number}"),
+            ("Account", "{account}"),
+            ("Agency", "{agency}"),
+        ),
+        steps=(
+            "Your first password was sent by SMS to the phone number you registered. It works once, until {until}.",
+            "Open the VssID app, sign in with the account and the password from the SMS, and choose a password of"
+            " your own.",
+        ),
+    ),
+    REJECTED: Text(
+        sms="VSS: Declaration {number} was not approved. Reason: {reason}.",
+        sms_end=" Please correct it and declare again.",
+        advice=" For help contact the nearest agency. Never share your password.",
+        shortens="reason",
+        subject="Declaration {number} not approved",
+        title="Your declaration was not approved",
+        lead="We are sorry: your declaration was not approved, for the following reason.",
+        facts=(
+            ("Declaration number", "{number}"),
+            ("Reason", "{reason}"),
+            ("Agency", "{agency}"),
+            ("Address", "{agency_address}"),
+        ),
+        steps=(
+            "Please correct the information and send a new declaration in VssID, or ask the nearest"
+            " social-insurance agency for help.",
+        ),
+    ),
+    EXPIRED: Text(
+        sms="VSS: Declaration {number} ran out of time and was deleted. To register, declare again in VssID, then visit"
+        " {agency}.",
+        advice=" Never share your password.",
+        shortens="agency",
+        subject="Declaration {number} expired and was deleted",
+        title="Your declaration expired",
+        lead=(
+            "Your declaration was not handed in at the social-insurance agency in time, so it was deleted together"
+            " with the personal data in it."
+        ),
+        facts=(("Declaration number", "{number}"), ("Agency", "{agency}"), ("Address", "{agency_address}")),
+        steps=(
+            "If you still wish to register, open the VssID app or the registration page, choose Register and send a"
+            " new declaration, then bring your identity paper to the agency you chose.",
+        ),
+    ),
+}
+
+TEXTS = {Language.VIETNAMESE: VIETNAMESE, Language.ENGLISH: ENGLISH}

@@ -1,0 +1,67 @@
+"""The work of the notification desk: get, act. It announces nothing."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from services.notification import models
+from services.notification.domain.message import Message, messages_of
+from services.notification.domain.occasion import Occasion
+from shared.database import new_id
+from shared.errors import Refused
+from shared.events import DeclarationWithdrawn
+
+
+def tell(session: Session, occasion: Occasion, *, accents: bool, request_id: str, at: datetime) -> None:
+    """Queue the messages of an occasion; one that comes again adds nothing."""
+    told = models.channels_told(session, occasion.key)
+    for message in messages_of(occasion, [new_id(), new_id()], accents=accents, request_id=request_id, at=at):
+        if message.channel not in told:
+            session.add(message)
+
+
+def withdraw(session: Session, event: DeclarationWithdrawn) -> None:
+    """Cancel what is not sent yet, and forget whom the declaration's messages went to."""
+    models.note_withdrawal(session, event.declaration_id, event.at)
+    for message in models.messages_of(session, event.declaration_id):
+        message.cancel(event.at)
+
+
+def take_due(session: Session, channel: str, *, lease: timedelta, at: datetime) -> Message | None:
+    """Take the next message of a channel in hand, or return None where none is due.
+
+    One whose declaration was taken back is cancelled here: its fact may have come after the withdrawal.
+    """
+    while (message := models.due_message(session, channel, at)) is not None:
+        if not models.is_withdrawn(session, message.declaration_id):
+            message.take(at, lease)
+            return message
+        message.cancel(at)
+        session.flush()
+    return None
+
+
+def settle(session: Session, taken: Message, act: Callable[[Message], None]) -> Message | None:
+    """Write down what became of a message in hand; None where another hand has it by now, or nobody wants it."""
+    message = models.message_in_hand(session, taken.message_id, taken.attempt)
+    if message is not None:
+        act(message)
+    return message
+
+
+def list_messages(session: Session, states: Sequence[str], limit: int) -> Sequence[Message]:
+    return models.messages_in(session, states, limit)
+
+
+def retry_message(session: Session, message_id: str, *, at: datetime) -> Message:
+    """Make a message due now: one that waits is sent, one of unknown fate is looked up.
+
+    Raises:
+        NotFound: there is none.
+        Refused: ``already_settled``, its content is forgotten.
+    """
+    message = models.get_message(session, message_id)
+    if not message.hurry(at):
+        raise Refused("already_settled", state=str(message.state))
+    return message

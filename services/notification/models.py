@@ -1,0 +1,109 @@
+"""The notification desk's tables, how messages lie in them, and every query."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from services.notification.domain.message import Message, State
+from shared.database import Moment, mapping
+from shared.errors import NotFound
+
+mapper = mapping()
+metadata = mapper.metadata
+
+messages = sa.Table(
+    "messages",
+    metadata,
+    sa.Column("message_id", sa.String(36), primary_key=True),
+    sa.Column("occasion", sa.String(120), nullable=False),
+    sa.Column("channel", sa.String(10), nullable=False),
+    sa.Column("declaration_id", sa.String(36), nullable=False, index=True),
+    sa.Column("number", sa.String(20), nullable=False),
+    sa.Column("masked", sa.String(300), nullable=False),
+    sa.Column("request_id", sa.String(64), nullable=False),
+    sa.Column("recipient", sa.String(254)),
+    sa.Column("subject", sa.String(300)),
+    sa.Column("text", sa.Text),
+    sa.Column("html", sa.Text),
+    sa.Column("sealed", sa.Text),
+    sa.Column("form_key", sa.String(120)),
+    sa.Column("segments", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("delayed", sa.Integer, nullable=False),
+    sa.Column("settled_by", sa.String(20)),
+    sa.Column("code", sa.String(60)),
+    sa.Column("queued_at", Moment, nullable=False),
+    sa.Column("due_at", Moment),
+    sa.Column("done_at", Moment),
+    # whatever is heard twice, or by two at once, is told once
+    sa.UniqueConstraint("occasion", "channel"),
+)
+# a message that is over is never looked for again, however many of them there are
+sa.Index(
+    "ix_messages_due",
+    messages.c.channel,
+    messages.c.due_at,
+    postgresql_where=messages.c.due_at.is_not(None),
+    sqlite_where=messages.c.due_at.is_not(None),
+)
+
+withdrawals = sa.Table(  # declarations taken back: a fact about one that comes late is not told
+    "withdrawals",
+    metadata,
+    sa.Column("declaration_id", sa.String(36), primary_key=True),
+    sa.Column("withdrawn_at", Moment, nullable=False),
+)
+
+mapper.map_imperatively(Message, messages)
+
+
+def channels_told(session: Session, occasion: str) -> set[str]:
+    """Return the channels on which an occasion has its message already."""
+    return set(session.scalars(sa.select(messages.c.channel).where(messages.c.occasion == occasion)))
+
+
+def due_message(session: Session, channel: str, now: datetime) -> Message | None:
+    """Return the message that is due for longest and in nobody's hand."""
+    query = sa.select(Message).where(messages.c.channel == channel, messages.c.due_at <= now)
+    return session.scalars(query.order_by(messages.c.due_at).limit(1).with_for_update(skip_locked=True)).first()
+
+
+def message_in_hand(session: Session, message_id: str, attempt: int) -> Message | None:
+    """Return the message, if this attempt is still the one that has it in hand."""
+    query = sa.select(Message).where(
+        messages.c.message_id == message_id,
+        messages.c.attempt == attempt,
+        messages.c.state.in_([State.SENDING.value, State.UNKNOWN.value]),
+    )
+    return session.scalars(query.with_for_update()).first()
+
+
+def messages_of(session: Session, declaration_id: str) -> Sequence[Message]:
+    query = sa.select(Message).where(messages.c.declaration_id == declaration_id)
+    return session.scalars(query.order_by(messages.c.message_id).with_for_update()).all()
+
+
+def messages_in(session: Session, states: Sequence[str], limit: int) -> Sequence[Message]:
+    """Return messages in these states, the youngest first."""
+    query = sa.select(Message).where(messages.c.state.in_(list(states)))
+    return session.scalars(query.order_by(messages.c.queued_at.desc()).limit(limit)).all()
+
+
+def get_message(session: Session, message_id: str) -> Message:
+    found = session.scalars(sa.select(Message).where(messages.c.message_id == message_id).with_for_update()).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def is_withdrawn(session: Session, declaration_id: str) -> bool:
+    query = sa.select(withdrawals.c.declaration_id).where(withdrawals.c.declaration_id == declaration_id)
+    return session.execute(query).first() is not None
+
+
+def note_withdrawal(session: Session, declaration_id: str, at: datetime) -> None:
+    if not is_withdrawn(session, declaration_id):
+        session.execute(sa.insert(withdrawals).values(declaration_id=declaration_id, withdrawn_at=at))

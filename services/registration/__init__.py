@@ -1,0 +1,8 @@
+"""The registration desk: takes declarations, keeps accounts.
+
+owns      declarations, uploads, accounts, agencies
+answers   store_upload, get_upload, submit_declaration, get_declaration, withdraw_declaration, print_form,
+          read_qr, list_provinces, list_wards, list_agencies
+hears     DeclarationReceived, DeclarationReturned, DeclarationApproved, DeclarationRejected, CardIssued
+tells     DeclarationSubmitted, DeclarationWithdrawn, DeclarationExpired, AccountActivated
+"""

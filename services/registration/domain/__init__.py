@@ -1,0 +1,1 @@
+"""The rules of registration: what is allowed, and what follows from it."""

@@ -1,0 +1,210 @@
+"""A declaration: what it says, who may declare, and how it ends."""
+
+import hmac
+import re
+import secrets
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from shared.errors import FieldError, Invalid, NotFound, Refused
+from shared.events import (
+    DeclarationApproved,
+    DeclarationExpired,
+    DeclarationReceived,
+    DeclarationRejected,
+    DeclarationReturned,
+    DeclarationSubmitted,
+    DeclarationWithdrawn,
+)
+from shared.words import Address, Agency, Condition, Contact, IdDocument, Status, condition
+
+TRACKING_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that are mistaken for another when read aloud
+TRACKING_LENGTH = 10
+PROVINCES_OF_BIRTH = frozenset(
+    "001 002 004 006 008 010 011 012 014 015 017 019 020 022 024 025 026 027 030 031 033 034 035 036 037 038 040"
+    " 042 044 045 046 048 049 051 052 054 056 058 060 062 064 066 067 068 070 072 074 075 077 079 080 082 083 084"
+    " 086 087 089 091 092 093 094 095 096".split()
+)
+COUNTRIES_OF_BIRTH = range(101, 400)  # people born abroad; the table of codes is not public (I19)
+ID_NUMBERS = {
+    "cccd": re.compile(r"[0-9]{12}"),
+    "cmnd": re.compile(r"[0-9]{9}"),
+    "passport": re.compile(r"[A-Z0-9]{6,12}"),  # I21: forms differ, the officer looks at the book
+}
+
+
+@dataclass(frozen=True)
+class Applicant:
+    """The personal part of a declaration; it is deleted when the declaration expires or is withdrawn."""
+
+    full_name: str
+    id_document: IdDocument
+    address: Address
+    contact: Contact
+    photos: dict[str, str]
+    form_key: str | None = None
+
+
+@dataclass
+class Declaration:
+    """A declaration from submission to its end. ``applicant`` is None once the personal data are deleted."""
+
+    declaration_id: str
+    number: str
+    tracking_code: str
+    kind: str
+    agency: Agency
+    insurance_code: str | None
+    applicant: Applicant | None
+    submitted_at: datetime
+    expires_at: datetime
+    status: str = Status.PENDING
+    received_at: datetime | None = None
+    handled_version: int = 0
+    decided_at: datetime | None = None
+    reason: str | None = None
+    history: list[dict[str, str]] = field(default_factory=list)
+
+    def submitted(self) -> DeclarationSubmitted:
+        """Return the fact that this declaration was submitted."""
+        assert self.applicant is not None and self.insurance_code is not None
+        self._note("submitted", self.submitted_at)
+        return DeclarationSubmitted(
+            declaration_id=self.declaration_id,
+            number=self.number,
+            tracking_code=self.tracking_code,
+            kind=self.kind,
+            insurance_code=self.insurance_code,
+            full_name=self.applicant.full_name,
+            id_document=self.applicant.id_document,
+            address=self.applicant.address,
+            contact=self.applicant.contact,
+            agency=self.agency,
+            photos=self.applicant.photos,
+            form_key=self.applicant.form_key,
+            expires_at=self.expires_at,
+            at=self.submitted_at,
+        )
+
+    def condition(self, now: datetime) -> Condition:
+        return condition(self.received_at, now)
+
+    def check_tracking_code(self, given: str) -> None:
+        """Refuse a caller who does not know the tracking code, as if nothing were there."""
+        tidy = re.sub(r"[\s-]", "", given).upper()
+        if not hmac.compare_digest(tidy.encode(), self.tracking_code.encode()):
+            raise NotFound
+
+    def receive(self, event: DeclarationReceived) -> None:
+        if self._is_newer(event.version):
+            self.received_at = event.at
+            self._note("received", event.at)
+
+    def give_back(self, event: DeclarationReturned) -> None:
+        if self._is_newer(event.version):
+            self.received_at = None
+            self._note("returned", event.at)
+
+    def approve(self, event: DeclarationApproved) -> bool:
+        """Note the approval; say whether an account follows. A withdrawal that came first stands."""
+        if self.status not in (Status.PENDING, Status.EXPIRED):
+            return False
+        self._decide(Status.APPROVED, event.at)
+        return True
+
+    def reject(self, event: DeclarationRejected) -> None:
+        if self.status == Status.PENDING:
+            self._decide(Status.REJECTED, event.at)
+            self.reason = event.reason
+
+    def withdraw(self, at: datetime) -> DeclarationWithdrawn:
+        """Take the declaration back and forget whose it was.
+
+        Raises:
+            Refused: ``already_decided``.
+        """
+        if self.status != Status.PENDING:
+            raise Refused("already_decided", status=self.status)
+        self._decide(Status.WITHDRAWN, at)
+        self._forget()
+        return DeclarationWithdrawn(declaration_id=self.declaration_id, number=self.number, at=at)
+
+    def expire(self, at: datetime) -> DeclarationExpired:
+        """End a declaration that nobody decided in time, and forget whose it was (S59)."""
+        assert self.applicant is not None
+        event = DeclarationExpired(
+            declaration_id=self.declaration_id,
+            number=self.number,
+            full_name=self.applicant.full_name,
+            contact=self.applicant.contact,
+            agency=self.agency,
+            at=at,
+        )
+        self._decide(Status.EXPIRED, at)
+        self._forget()
+        return event
+
+    def note_account(self, at: datetime) -> None:
+        self._note("account_activated", at)
+
+    def note_card(self, at: datetime) -> None:
+        self._note("card_issued", at)
+
+    def _is_newer(self, version: int) -> bool:
+        """Events of one declaration may overtake each other; only the newest hand counts."""
+        newer = self.status == Status.PENDING and version > self.handled_version
+        if newer:
+            self.handled_version = version
+        return newer
+
+    def _decide(self, status: Status, at: datetime) -> None:
+        self.status = status
+        self.decided_at = at
+        self._note(status, at)
+
+    def _forget(self) -> None:
+        self.insurance_code = None
+        self.applicant = None
+
+    def _note(self, what: str, at: datetime) -> None:
+        if not any(entry["what"] == what and entry["at"] == at.isoformat() for entry in self.history):
+            self.history = [*self.history, {"at": at.isoformat(), "what": str(what)}]
+
+
+def new_tracking_code() -> str:
+    return "".join(secrets.choice(TRACKING_LETTERS) for _ in range(TRACKING_LENGTH))
+
+
+def declaration_number(serial: int, at: datetime) -> str:
+    """Return the number people quote: year and serial, such as 2026-0000123."""
+    return f"{at.year}-{serial:07d}"
+
+
+def expiry(submitted_at: datetime, days: float) -> datetime:
+    """Return when an undecided declaration is deleted: calendar days from its submission (S59)."""
+    return submitted_at + timedelta(days=days)
+
+
+def check_id_document(document: IdDocument, today: date) -> None:
+    """Refuse a number that its paper cannot bear (§2.4, §2.5).
+
+    Raises:
+        Invalid: naming ``id_document.number``.
+    """
+    if not ID_NUMBERS[document.type].fullmatch(document.number):
+        raise _bad_number(f"not_a_{document.type}")
+    if document.type == "cccd":
+        _check_cccd(document.number, today)
+
+
+def _check_cccd(number: str, today: date) -> None:
+    """Province or country of birth, century and sex, year: the first six of twelve digits (§2.4)."""
+    place, century, year = number[:3], int(number[3]), int(number[4:6])
+    if place not in PROVINCES_OF_BIRTH and int(place) not in COUNTRIES_OF_BIRTH:
+        raise _bad_number("cccd_unknown_province")
+    if 1900 + century // 2 * 100 + year > today.year:
+        raise _bad_number("cccd_birth_year_in_future")
+
+
+def _bad_number(code: str) -> Invalid:
+    return Invalid(errors=[FieldError("id_document.number", code)])

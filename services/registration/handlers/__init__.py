@@ -1,0 +1,1 @@
+"""The work of the registration desk: get, act, announce."""

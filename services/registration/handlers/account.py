@@ -1,0 +1,23 @@
+"""Accounts: activated by an approval."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from services.registration import models
+from services.registration.domain.account import account_activated, open_account
+from shared.database import announce, new_id
+from shared.events import DeclarationApproved
+
+
+def activate_account(
+    session: Session, event: DeclarationApproved, *, password_hash: str, sealed_password: str, at: datetime
+) -> None:
+    """Open the account and announce it; an approval that comes again changes nothing."""
+    declaration = models.declaration_by_id(session, event.declaration_id)
+    if not declaration.approve(event) or models.account_of(session, event.insurance_code) is not None:
+        return
+    account = open_account(event, account_id=new_id(), password_hash=password_hash, at=at)
+    session.add(account)
+    declaration.note_account(at)
+    announce(session, account_activated(account, event, sealed_password))

@@ -1,0 +1,133 @@
+"""Declarations: submitted, handled, decided, withdrawn, expired."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from services.registration import models
+from services.registration.domain.declaration import (
+    Applicant,
+    Declaration,
+    check_id_document,
+    declaration_number,
+    expiry,
+    new_tracking_code,
+)
+from services.registration.handlers.upload import drop_uploads_of
+from shared.database import announce, new_id, next_serial
+from shared.errors import FieldError, Refused
+from shared.events import CardIssued, DeclarationReceived, DeclarationRejected, DeclarationReturned
+from shared.words import Agency, Contact, DeclarationKind, IdDocument
+
+AT_ONCE = 50  # declarations one look of the expiry timer ends
+
+
+def draft_declaration(session: Session, form: dict[str, Any], *, days: float, at: datetime) -> Declaration:
+    """Return the declaration a checked form makes, with its uploads taken; nothing is announced yet.
+
+    Raises:
+        Invalid: the ID number cannot be.
+        Refused: ``unknown_agency``, ``account_exists``, ``declaration_pending``, ``upload_not_found``.
+    """
+    document = IdDocument(**form["id_document"])
+    check_id_document(document, at.date())
+    agency = _agency(session, form["agency_code"], at)
+    obstacle = models.what_stands_in_the_way(session, form["insurance_code"])
+    if obstacle is not None:
+        raise Refused(obstacle)
+    declaration_id = new_id()
+    photos = _take_uploads(session, form["photos"], declaration_id)
+    return Declaration(
+        declaration_id=declaration_id,
+        number=declaration_number(next_serial(session, "declaration"), at),
+        tracking_code=new_tracking_code(),
+        kind=DeclarationKind.REGISTER,
+        agency=agency,
+        insurance_code=form["insurance_code"],
+        applicant=Applicant(
+            full_name=form["full_name"],
+            id_document=document,
+            address=form["address"],
+            contact=Contact(phone=form["phone"], email=form.get("email"), language=form["language"]),
+            photos=photos,
+        ),
+        submitted_at=at,
+        expires_at=expiry(at, days),
+    )
+
+
+def submit_declaration(session: Session, declaration: Declaration) -> Declaration:
+    """Keep the declaration and announce it."""
+    announce(session, declaration.submitted())
+    session.add(declaration)
+    return declaration
+
+
+def find_declaration(session: Session, *, number: str, tracking_code: str) -> Declaration:
+    declaration = models.get_declaration(session, number)
+    declaration.check_tracking_code(tracking_code)
+    return declaration
+
+
+def withdraw_declaration(session: Session, *, number: str, tracking_code: str, at: datetime) -> Declaration:
+    declaration = models.get_declaration(session, number, for_update=True)
+    declaration.check_tracking_code(tracking_code)
+    _erase_papers(session, declaration)
+    announce(session, declaration.withdraw(at))
+    return declaration
+
+
+def expire_declarations(session: Session, *, at: datetime) -> int:
+    """End the declarations whose time is over; return how many."""
+    undecided = models.undecided_declarations(session, at, AT_ONCE)
+    for declaration in undecided:
+        _erase_papers(session, declaration)
+        announce(session, declaration.expire(at))
+    return len(undecided)
+
+
+def receive_declaration(session: Session, event: DeclarationReceived) -> None:
+    models.declaration_by_id(session, event.declaration_id).receive(event)
+
+
+def return_declaration(session: Session, event: DeclarationReturned) -> None:
+    models.declaration_by_id(session, event.declaration_id).give_back(event)
+
+
+def reject_declaration(session: Session, event: DeclarationRejected) -> None:
+    models.declaration_by_id(session, event.declaration_id).reject(event)
+
+
+def note_card(session: Session, event: CardIssued) -> None:
+    models.declaration_by_id(session, event.declaration_id).note_card(event.at)
+
+
+def _agency(session: Session, code: str, at: datetime) -> Agency:
+    agency = models.open_agency(session, code, at.date())
+    if agency is None:
+        raise Refused("unknown_agency", errors=[FieldError("agency_code", "unknown_agency")])
+    return agency
+
+
+def _take_uploads(session: Session, photos: dict[str, str], declaration_id: str) -> dict[str, str]:
+    """Mark the uploads as this declaration's; return their keys by purpose."""
+    uploads = models.uploads_by_id(session, photos.values())
+    missing = [
+        FieldError(f"photos.{purpose}", "upload_not_found")
+        for purpose, upload_id in photos.items()
+        if upload_id not in uploads
+        or uploads[upload_id].purpose != purpose
+        or uploads[upload_id].declaration_id is not None
+    ]
+    if missing:
+        raise Refused("upload_not_found", errors=missing)
+    for upload in uploads.values():
+        upload.declaration_id = declaration_id
+    return {purpose: uploads[upload_id].key for purpose, upload_id in photos.items()}
+
+
+def _erase_papers(session: Session, declaration: Declaration) -> None:
+    drop_uploads_of(session, declaration.declaration_id)
+    if declaration.applicant is not None and declaration.applicant.form_key:
+        models.erase_files(session, [declaration.applicant.form_key])

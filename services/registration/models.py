@@ -1,0 +1,199 @@
+"""The registration desk's tables, how its things lie in them, and every query."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from services.registration.domain.account import Account
+from services.registration.domain.declaration import Applicant, Declaration
+from services.registration.domain.upload import Upload
+from shared.database import Moment, Stored, mapping
+from shared.errors import NotFound
+from shared.words import Address, Agency, Contact, DeclarationKind, IdDocument, Status
+
+mapper = mapping()
+metadata = mapper.metadata
+
+declarations = sa.Table(
+    "declarations",
+    metadata,
+    sa.Column("declaration_id", sa.String(36), primary_key=True),
+    sa.Column("number", sa.String(20), nullable=False, unique=True),
+    sa.Column("tracking_code", sa.String(20), nullable=False),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("agency", Stored(Agency), nullable=False),
+    sa.Column("insurance_code", sa.String(10)),
+    sa.Column("applicant", Stored(Applicant)),
+    sa.Column("submitted_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),
+    sa.Column("status", sa.String(20), nullable=False),
+    sa.Column("received_at", Moment),
+    sa.Column("handled_version", sa.Integer, nullable=False),
+    sa.Column("decided_at", Moment),
+    sa.Column("reason", sa.Text),
+    sa.Column("history", sa.JSON, nullable=False),
+)
+PENDING = declarations.c.status == Status.PENDING.value
+# one pending registration a person, whatever arrives at the same instant
+sa.Index(
+    "uq_declarations_pending_register",
+    declarations.c.insurance_code,
+    unique=True,
+    postgresql_where=sa.and_(PENDING, declarations.c.kind == DeclarationKind.REGISTER.value),
+    sqlite_where=sa.and_(PENDING, declarations.c.kind == DeclarationKind.REGISTER.value),
+)
+sa.Index("ix_declarations_undecided", declarations.c.expires_at, postgresql_where=PENDING, sqlite_where=PENDING)
+
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("account_id", sa.String(36), primary_key=True),
+    sa.Column("insurance_code", sa.String(10), nullable=False, unique=True),
+    sa.Column("declaration_id", sa.String(36), nullable=False, unique=True),
+    sa.Column("full_name", sa.String(100), nullable=False),
+    sa.Column("birth_date", sa.String(10), nullable=False),
+    sa.Column("gender", sa.String(10), nullable=False),
+    sa.Column("id_document", Stored(IdDocument), nullable=False),
+    sa.Column("address", Stored(Address), nullable=False),
+    sa.Column("contact", Stored(Contact), nullable=False),
+    sa.Column("password_hash", sa.String(200), nullable=False),
+    sa.Column("password_expires_at", Moment, nullable=False),
+    sa.Column("must_change_password", sa.Boolean, nullable=False),
+    sa.Column("activated_at", Moment, nullable=False),
+)
+
+uploads = sa.Table(
+    "uploads",
+    metadata,
+    sa.Column("upload_id", sa.String(36), primary_key=True),
+    sa.Column("purpose", sa.String(20), nullable=False),
+    sa.Column("content_type", sa.String(40), nullable=False),
+    sa.Column("bytes", sa.Integer, nullable=False),
+    sa.Column("key", sa.String(120), nullable=False),
+    sa.Column("created_at", Moment, nullable=False, index=True),
+    sa.Column("declaration_id", sa.String(36), index=True),
+)
+
+erasures = sa.Table(  # files whose rows are gone; a timer deletes them, however often it is interrupted
+    "erasures",
+    metadata,
+    sa.Column("key", sa.String(120), primary_key=True),
+)
+
+agencies = sa.Table(
+    "agencies",
+    metadata,
+    sa.Column("code", sa.String(5), primary_key=True),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("address", sa.String(300)),
+    sa.Column("province_code", sa.String(2), nullable=False, index=True),
+    sa.Column("opened_on", sa.Date, nullable=False),
+    sa.Column("closed_on", sa.Date),
+    sa.Column("note", sa.String(200)),
+)
+
+mapper.map_imperatively(Declaration, declarations)
+mapper.map_imperatively(Account, accounts)
+mapper.map_imperatively(Upload, uploads)
+
+
+def get_declaration(session: Session, number: str, *, for_update: bool = False) -> Declaration:
+    query = sa.select(Declaration).where(declarations.c.number == number)
+    found = session.scalars(query.with_for_update() if for_update else query).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def declaration_by_id(session: Session, declaration_id: str) -> Declaration:
+    query = sa.select(Declaration).where(declarations.c.declaration_id == declaration_id)
+    found = session.scalars(query.with_for_update()).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def what_stands_in_the_way(session: Session, insurance_code: str) -> str | None:
+    """Return why this person cannot register now: ``account_exists``, ``declaration_pending``, or None."""
+    account = sa.select(sa.literal("account_exists")).where(accounts.c.insurance_code == insurance_code)
+    pending = sa.select(sa.literal("declaration_pending")).where(
+        PENDING,
+        declarations.c.kind == DeclarationKind.REGISTER.value,
+        declarations.c.insurance_code == insurance_code,
+    )
+    return session.execute(account.union_all(pending)).scalars().first()
+
+
+def undecided_declarations(session: Session, now: datetime, limit: int) -> Sequence[Declaration]:
+    """Return declarations past their time that no other timer holds."""
+    query = sa.select(Declaration).where(PENDING, declarations.c.expires_at <= now)
+    return session.scalars(query.limit(limit).with_for_update(skip_locked=True)).all()
+
+
+def account_of(session: Session, insurance_code: str) -> Account | None:
+    return session.scalars(sa.select(Account).where(accounts.c.insurance_code == insurance_code)).first()
+
+
+def uploads_by_id(session: Session, upload_ids: Iterable[str]) -> dict[str, Upload]:
+    query = sa.select(Upload).where(uploads.c.upload_id.in_(list(upload_ids))).with_for_update()
+    return {upload.upload_id: upload for upload in session.scalars(query)}
+
+
+def uploads_of(session: Session, declaration_id: str) -> Sequence[Upload]:
+    return session.scalars(sa.select(Upload).where(uploads.c.declaration_id == declaration_id)).all()
+
+
+def unused_uploads(session: Session, before: datetime, limit: int) -> Sequence[Upload]:
+    query = sa.select(Upload).where(uploads.c.declaration_id.is_(None), uploads.c.created_at < before)
+    return session.scalars(query.limit(limit).with_for_update(skip_locked=True)).all()
+
+
+def erase_files(session: Session, keys: Iterable[str]) -> None:
+    """Note files to be deleted for good once this transaction has committed."""
+    rows = [{"key": key} for key in keys]
+    if rows:
+        session.execute(sa.insert(erasures), rows)
+
+
+def files_to_erase(session: Session, limit: int) -> Sequence[str]:
+    return session.scalars(sa.select(erasures.c.key).limit(limit)).all()
+
+
+def forget_erasures(session: Session, keys: Iterable[str]) -> None:
+    session.execute(sa.delete(erasures).where(erasures.c.key.in_(list(keys))))
+
+
+def open_agency(session: Session, code: str, today: date) -> Agency | None:
+    """Return the agency, if it stands today."""
+    row = session.execute(sa.select(agencies).where(agencies.c.code == code, _open(today))).first()
+    return Agency(code=row.code, name=row.name, address=row.address) if row else None
+
+
+def open_agencies(
+    session: Session, today: date, province_code: str | None, after: str, limit: int
+) -> list[dict[str, Any]]:
+    """Return agencies that stand today, in the order of their codes, after a code."""
+    query = sa.select(agencies.c.code, agencies.c.name, agencies.c.address, agencies.c.province_code)
+    query = query.where(_open(today), agencies.c.code > after).order_by(agencies.c.code).limit(limit)
+    if province_code is not None:
+        query = query.where(agencies.c.province_code == province_code)
+    return [dict(row) for row in session.execute(query).mappings()]
+
+
+def put_agency(session: Session, agency: dict[str, Any]) -> None:
+    """Add an agency, or bring a known one up to date."""
+    known = session.execute(sa.select(agencies.c.code).where(agencies.c.code == agency["code"])).first()
+    if known is None:
+        session.execute(sa.insert(agencies).values(**agency))
+    else:
+        session.execute(sa.update(agencies).where(agencies.c.code == agency["code"]).values(**agency))
+
+
+def _open(today: date) -> Any:
+    return sa.and_(
+        agencies.c.opened_on <= today,
+        sa.or_(agencies.c.closed_on.is_(None), agencies.c.closed_on > today),
+    )

@@ -1,0 +1,259 @@
+"""The counter of the registration desk: what it is asked, what it hears, what it does by the clock."""
+
+import base64
+import hashlib
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import orjson
+
+from services.registration import models
+from services.registration.domain.account import first_password
+from services.registration.domain.declaration import Declaration
+from services.registration.domain.qr import read_qr
+from services.registration.domain.upload import Upload, form_key, upload_key
+from services.registration.handlers import account, declaration, upload
+from services.registration.schemas import address
+from services.registration.schemas.declaration import (
+    DeclarationForm,
+    LanguageForm,
+    declaration_view,
+    form_data,
+    submitted_view,
+)
+from services.registration.schemas.form01 import form01
+from services.registration.schemas.picture import read_picture, read_qr_picture
+from services.registration.schemas.upload import AgencySearchForm, PhotoForm, QrForm, UploadForm, place_list, upload_view
+from shared import forms
+from shared.database import Database as DeskDatabase
+from shared.database import again_on_conflict, answer_once, forget_answers, new_id
+from shared.errors import FieldError, Invalid, NotFound
+from shared.events import (
+    CardIssued,
+    DeclarationApproved,
+    DeclarationReceived,
+    DeclarationRejected,
+    DeclarationReturned,
+)
+from shared.framework import Database, Desk, Files, GreenStore, Sealed, Setting, every, in_thread, listen, rpc
+from shared.passwords import hash_password
+from shared.seals import Seal
+from shared.words import utc_now
+
+ANSWERS_LIFE = timedelta(hours=24)  # how long an idempotency key is remembered
+FILES_AT_ONCE = 100
+
+
+class Registration(Desk):
+    """Takes declarations and keeps accounts."""
+
+    name = "registration"
+
+    database: DeskDatabase = Database(models.metadata)
+    files: GreenStore = Files()
+    seal: Seal = Sealed()
+    declaration_days: float = Setting("declaration_days")
+
+    # uploads
+
+    @rpc
+    def store_upload(self, incoming: str, form: Any, idempotency_key: str | None) -> dict[str, Any]:
+        """Read the picture that lies under the key ``incoming``, and keep what is left of it: its pixels."""
+        purpose = forms.read(UploadForm(), form)["purpose"]
+        raw = self.files.get(incoming)
+        mark = fingerprint([purpose, hashlib.sha256(raw).hexdigest()])
+        picture = in_thread(read_picture, raw)
+        upload_id = new_id()
+        kept = Upload(
+            upload_id=upload_id,
+            purpose=purpose,
+            content_type=picture.content_type,
+            bytes=len(picture.data),
+            key=upload_key(upload_id, picture.suffix),
+            created_at=utc_now(),
+        )
+        self.files.put(kept.key, picture.data)
+
+        def keep() -> dict[str, Any]:
+            with self.database.begin() as session:
+                return answer_once(
+                    session,
+                    scoped("upload", idempotency_key),
+                    mark,
+                    kept.created_at,
+                    lambda: upload_view(upload.keep_upload(session, replace(kept))),
+                )
+
+        answer = again_on_conflict(keep)
+        if answer["upload_id"] != upload_id:
+            self.files.remove(kept.key)
+        return answer
+
+    @rpc
+    def get_upload(self, form: Any) -> dict[str, Any]:
+        """Return purpose, content type and key of an upload that nobody has taken yet."""
+        upload_id = forms.read(PhotoForm(), form)["upload_id"]
+        with self.database.begin() as session:
+            found = upload.find_upload(session, upload_id)
+            return {**upload_view(found), "key": found.key}
+
+    # declarations
+
+    @rpc
+    def submit_declaration(self, form: Any, language: str, idempotency_key: str | None) -> dict[str, Any]:
+        """Take a declaration; answer with its number, tracking code and deadline."""
+        checked = forms.read(DeclarationForm(), form)
+        checked |= forms.read(LanguageForm(), {"language": language})
+        at = utc_now()
+
+        def submit() -> dict[str, Any]:
+            with self.database.begin() as session:
+                return answer_once(
+                    session,
+                    scoped("declaration", idempotency_key),
+                    fingerprint(form),
+                    at,
+                    lambda: submitted_view(self._submit(session, checked, at), at),
+                )
+
+        return again_on_conflict(submit)
+
+    def _submit(self, session: Any, checked: dict[str, Any], at: Any) -> Declaration:
+        drafted = declaration.draft_declaration(session, checked, days=self.declaration_days, at=at)
+        if checked["email_copy"] and checked["email"]:
+            key = form_key(drafted.declaration_id)
+            self.files.put(key, in_thread(form01, form_data(drafted)))
+            assert drafted.applicant is not None
+            drafted.applicant = replace(drafted.applicant, form_key=key)
+        return declaration.submit_declaration(session, drafted)
+
+    @rpc
+    def get_declaration(self, number: str, tracking_code: str) -> dict[str, Any]:
+        with self.database.begin() as session:
+            found = declaration.find_declaration(session, number=number, tracking_code=tracking_code)
+            return declaration_view(found, utc_now())
+
+    @rpc
+    def withdraw_declaration(self, number: str, tracking_code: str) -> None:
+        with self.database.begin() as session:
+            declaration.withdraw_declaration(session, number=number, tracking_code=tracking_code, at=utc_now())
+
+    @rpc
+    def print_form(self, number: str, tracking_code: str) -> dict[str, Any]:
+        """Return Form 01 of a declaration as PDF, in base64."""
+        with self.database.begin() as session:
+            found = declaration.find_declaration(session, number=number, tracking_code=tracking_code)
+        if found.applicant is None:
+            raise NotFound("personal_data_deleted")
+        return {"pdf": in_thread(printed, form_data(found))}
+
+    # what the form's pickers and scanners need
+
+    @rpc
+    def read_qr(self, form: Any = None, incoming: str | None = None) -> dict[str, Any]:
+        """Read the QR of a card from its text, or from the picture under the key ``incoming``."""
+        if incoming is not None:
+            payload = in_thread(read_qr_picture, self.files.get(incoming))
+        else:
+            payload = forms.read(QrForm(), form)["payload"]
+        if not isinstance(payload, str):
+            raise Invalid(errors=[FieldError("payload", forms.WRONG_TYPE)])
+        reading = read_qr(payload)
+        return {"kind": reading.kind, "fields": reading.fields}
+
+    @rpc
+    def list_provinces(self) -> dict[str, Any]:
+        return place_list({code: province["name"] for code, province in address.provinces().items()})
+
+    @rpc
+    def list_wards(self, code: str) -> dict[str, Any]:
+        province = address.province_code(code)
+        if province is None:
+            raise NotFound
+        return place_list(address.provinces()[province]["wards"])
+
+    @rpc
+    def list_agencies(self, search: Any) -> dict[str, Any]:
+        wanted = forms.read(AgencySearchForm(), search)
+        province = wanted["province_code"] and (address.province_code(wanted["province_code"]) or "none")
+        with self.database.begin() as session:
+            found = models.open_agencies(session, utc_now().date(), province, wanted["cursor"], wanted["limit"] + 1)
+        page = found[: wanted["limit"]]
+        return {"items": page, "next_cursor": page[-1]["code"] if len(found) > len(page) else None}
+
+    # what the other desks tell
+
+    @listen(DeclarationReceived)
+    def on_declaration_received(self, event: DeclarationReceived) -> None:
+        with self.database.begin() as session:
+            declaration.receive_declaration(session, event)
+
+    @listen(DeclarationReturned)
+    def on_declaration_returned(self, event: DeclarationReturned) -> None:
+        with self.database.begin() as session:
+            declaration.return_declaration(session, event)
+
+    @listen(DeclarationApproved)
+    def on_declaration_approved(self, event: DeclarationApproved) -> None:
+        password = first_password()
+        hashed, sealed = in_thread(hash_password, password), self.seal.close(password)
+        with self.database.begin() as session:
+            account.activate_account(session, event, password_hash=hashed, sealed_password=sealed, at=utc_now())
+
+    @listen(DeclarationRejected)
+    def on_declaration_rejected(self, event: DeclarationRejected) -> None:
+        with self.database.begin() as session:
+            declaration.reject_declaration(session, event)
+
+    @listen(CardIssued)
+    def on_card_issued(self, event: CardIssued) -> None:
+        with self.database.begin() as session:
+            declaration.note_card(session, event)
+
+    # what is due
+
+    @every()
+    def expire_declarations(self) -> None:
+        """End declarations past their time, however many there are (S59)."""
+        while True:
+            with self.database.begin() as session:
+                if not declaration.expire_declarations(session, at=utc_now()):
+                    return
+
+    @every()
+    def clear_away(self) -> None:
+        """Delete uploads nobody used, old answers, and for good the files whose rows are gone."""
+        with self.database.begin() as session:
+            upload.drop_unused_uploads(session, at=utc_now())
+            forget_answers(session, utc_now() - ANSWERS_LIFE)
+        with self.database.begin() as session:
+            keys = models.files_to_erase(session, FILES_AT_ONCE)
+        for key in keys:
+            self.files.remove(key)
+        if keys:
+            with self.database.begin() as session:
+                models.forget_erasures(session, keys)
+
+
+def fingerprint(body: Any) -> str:
+    """Return what tells one request body from another."""
+    return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def scoped(what: str, idempotency_key: str | None) -> str | None:
+    """Return the key under which an answer is remembered.
+
+    Raises:
+        Invalid: the key is not 1 to 128 printable ASCII characters.
+    """
+    if idempotency_key is None:
+        return None
+    if not (0 < len(idempotency_key) <= 128 and idempotency_key.isascii() and idempotency_key.isprintable()):
+        raise Invalid(errors=[FieldError("Idempotency-Key", "not_an_idempotency_key")])
+    return f"{what}:{idempotency_key}"
+
+
+def printed(data: Any) -> str:
+    """Return Form 01 as base64 text, the way a PDF travels in JSON."""
+    return base64.b64encode(form01(data)).decode()

@@ -1,0 +1,1 @@
+"""What every desk uses; knows no desk."""

@@ -1,0 +1,262 @@
+"""Tables, sessions, the outbox and `announce`: what every desk's memory is made of."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session, registry
+
+from shared import logs, messages
+from shared.errors import Refused, Unavailable
+from shared.events import Event
+from shared.settings import Settings
+
+NAMING = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+Answer = TypeVar("Answer")
+BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite counts only INTEGER keys up by itself
+
+
+class Moment(sa.TypeDecorator[datetime]):
+    """A moment in UTC, aware on both sides; SQLite forgets the zone, so it is put back."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return value.astimezone(UTC) if value else value
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
+
+
+class Stored(sa.TypeDecorator[Any]):
+    """A dataclass of `shared.words` or a desk's domain, kept as JSON by the schema made from it."""
+
+    impl = sa.JSON(none_as_null=True)
+    cache_ok = True
+
+    def __init__(self, kind: type) -> None:
+        self.kind = kind
+        super().__init__()
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
+        return None if value is None else messages.schema_of(self.kind).dump(value)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:
+        return None if value is None else messages.schema_of(self.kind).load(value)
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def mapping() -> registry:
+    """Return the registry of one desk's tables, with the outbox and the remembered answers in it."""
+    tables = registry(metadata=sa.MetaData(naming_convention=NAMING))
+    outbox_table(tables.metadata)
+    _answers(tables.metadata)
+    _serials(tables.metadata)
+    return tables
+
+
+def outbox_table(metadata: sa.MetaData) -> sa.Table:
+    """Facts on their way to the broker; columns after Debezium's outbox event router."""
+    return sa.Table(
+        "outbox",
+        metadata,
+        sa.Column("position", BigId, primary_key=True, autoincrement=True),
+        sa.Column("id", sa.String(36), nullable=False),
+        sa.Column("aggregatetype", sa.String(40), nullable=False),
+        sa.Column("aggregateid", sa.String(64), nullable=False),
+        sa.Column("type", sa.String(60), nullable=False),
+        sa.Column("payload", sa.Text, nullable=False),
+        sa.Column("request_id", sa.String(64), nullable=False),
+        sa.Column("created_at", Moment, nullable=False),
+    )
+
+
+def _answers(metadata: sa.MetaData) -> sa.Table:
+    """First answers by idempotency key."""
+    return sa.Table(
+        "answers",
+        metadata,
+        sa.Column("key", sa.String(200), primary_key=True),
+        sa.Column("fingerprint", sa.String(64), nullable=False),
+        sa.Column("answer", sa.JSON, nullable=False),
+        sa.Column("created_at", Moment, nullable=False, index=True),
+    )
+
+
+def _serials(metadata: sa.MetaData) -> sa.Table:
+    """Counters, for databases without sequences (SQLite)."""
+    return sa.Table(
+        "serials",
+        metadata,
+        sa.Column("name", sa.String(40), primary_key=True),
+        sa.Column("value", sa.BigInteger, nullable=False),
+    )
+
+
+def next_serial(session: Session, name: str) -> int:
+    """Return the next number of a sequence, never the same twice; a rolled-back one leaves a gap."""
+    if session.get_bind().dialect.name == "postgresql":
+        return int(session.execute(sa.select(sa.func.nextval(f"{name}_serial"))).scalar_one())
+    counted = session.execute(
+        sa.text(
+            "INSERT INTO serials (name, value) VALUES (:name, 1)"
+            " ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value"
+        ),
+        {"name": name},
+    )
+    return int(counted.scalar_one())
+
+
+def announce(session: Session, event: Event) -> None:
+    """Write the event into the outbox, so that it is told if and only if this transaction commits."""
+    session.execute(
+        sa.insert(session.info["outbox"]).values(
+            id=new_id(),
+            aggregatetype=event.speaker,
+            aggregateid=event.subject,
+            type=event.name,
+            payload=messages.pack(event),
+            request_id=logs.request_id(),
+            created_at=event.at,
+        )
+    )
+    session.info["announced"] = True
+
+
+class Database:
+    """One desk's database.
+
+    ``guard`` serialises sessions where several connections would block each other (SQLite under green
+    threads); it is a context manager, and None means none is needed. ``on_announced`` is called after a
+    commit that announced something.
+    """
+
+    def __init__(self, metadata: sa.MetaData, url: str, settings: Settings, guard: Any = None) -> None:
+        self.metadata = metadata
+        self.outbox = metadata.tables.get("outbox")
+        self.engine = make_engine(url, settings)
+        self.on_announced: Callable[[], None] = lambda: None
+        self._guard = guard if self.engine.dialect.name == "sqlite" else None
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        """Open a session and its transaction; commit at the end, roll back on any error.
+
+        Raises:
+            Unavailable: the database does not answer, or not in time.
+        """
+        if self._guard is None:
+            with self._session() as session:
+                yield session
+        else:
+            with self._guard, self._session() as session:
+                yield session
+        if session.info.get("announced"):
+            self.on_announced()
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        session = Session(self.engine, expire_on_commit=False, info={"outbox": self.outbox})
+        try:
+            with session, session.begin():
+                yield session
+                session.flush()
+                if session.info.get("announced") and self.engine.dialect.name == "postgresql":
+                    session.execute(sa.text("NOTIFY outbox"))
+        except (OperationalError, PoolTimeout) as error:
+            raise Unavailable("unavailable", retry_after=2, dependency="database") from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise Unavailable("unavailable", retry_after=2, dependency="database") from error
+            raise
+
+    def check(self) -> None:
+        """Raise Unavailable when the database does not answer."""
+        with self.begin() as session:
+            session.execute(sa.select(1))
+
+
+def make_engine(url: str, settings: Settings) -> sa.Engine:
+    """Return an engine with every time-out set."""
+    if url.startswith("sqlite"):
+        engine = sa.create_engine(
+            url, hide_parameters=True, connect_args={"timeout": 5, "check_same_thread": False}
+        )
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        return engine
+    milliseconds = int(settings.database_timeout * 1000)
+    return sa.create_engine(
+        url,
+        hide_parameters=True,
+        pool_size=settings.workers,
+        max_overflow=4,
+        pool_timeout=settings.database_timeout,
+        pool_pre_ping=False,
+        pool_recycle=1800,
+        connect_args={
+            "connect_timeout": 2,
+            "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
+            " -c idle_in_transaction_session_timeout=30000 -c timezone=UTC",
+            "keepalives_idle": 10,
+            "tcp_user_timeout": 5000,
+        },
+    )
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def answer_once(
+    session: Session, key: str | None, fingerprint: str, now: datetime, act: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """Do ``act`` and remember its answer under ``key``; the same key and fingerprint get that answer again.
+
+    The row is written before the act, so that of two callers at once the second waits, and then finds
+    an `IntegrityError`: `again_on_conflict` sends him through once more.
+
+    Raises:
+        Refused: ``idempotency_key_reused``, the key came with another body before.
+    """
+    if not key:
+        return act()
+    table = session.info["outbox"].metadata.tables["answers"]
+    known = session.execute(sa.select(table.c.fingerprint, table.c.answer).where(table.c.key == key)).first()
+    if known is None:
+        row = {"key": key, "fingerprint": fingerprint, "answer": {}, "created_at": now}
+        session.execute(sa.insert(table).values(row))
+        answer = act()
+        session.execute(sa.update(table).where(table.c.key == key).values(answer=answer))
+        return answer
+    if known.fingerprint != fingerprint:
+        raise Refused("idempotency_key_reused")
+    return dict(known.answer)
+
+
+def forget_answers(session: Session, before: datetime) -> None:
+    """Delete the answers remembered before a moment."""
+    table = session.info["outbox"].metadata.tables["answers"]
+    session.execute(sa.delete(table).where(table.c.created_at < before))
+
+
+def again_on_conflict(act: Callable[[], Answer]) -> Answer:
+    """Do ``act``; where another transaction was first with the same key, do it once more and see its result."""
+    try:
+        return act()
+    except IntegrityError:
+        return act()

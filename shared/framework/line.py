@@ -1,0 +1,132 @@
+"""One connection to RabbitMQ that consumes, comes back by itself, and lets many green threads send.
+
+kombu is how nameko speaks AMQP; the relay and the operator use pika, outside of green threads.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import eventlet
+import kombu
+from eventlet.event import Event
+from eventlet.semaphore import Semaphore
+from kombu.exceptions import OperationalError
+
+from shared import logs
+
+HEARTBEAT = 10  # seconds; a frozen broker is given up after two of them
+PATIENCE = (0.1, 0.2, 0.5, 1.0, 2.0)  # seconds before each further attempt to come back
+BROKEN = (OSError, OperationalError, kombu.exceptions.KombuError)
+
+log = logs.log(__name__)
+
+
+class LineDown(Exception):
+    """There is no connection to the broker now."""
+
+
+def errors_of(connection: kombu.Connection) -> tuple[type[BaseException], ...]:
+    return (*BROKEN, *connection.connection_errors, *connection.channel_errors)
+
+
+class Line:
+    """A consuming connection.
+
+    ``prepare`` is called with each new channel and declares and consumes there; ``lost`` is called each time
+    the connection is gone.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        name: str,
+        prepare: Callable[[Any], None],
+        lost: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._connection = kombu.Connection(
+            url,
+            heartbeat=HEARTBEAT,
+            connect_timeout=2,
+            transport_options={"client_properties": {"connection_name": name}},
+        )
+        self._name, self._prepare, self._lost = name, prepare, lost
+        self._sending = Semaphore()
+        self._up = Event()
+        self._stopping = False
+        self.channel: Any = None
+
+    @property
+    def is_up(self) -> bool:
+        return self.channel is not None
+
+    def run(self) -> None:
+        """Consume until stopped, over as many connections as it takes."""
+        attempt = 0
+        while not self._stopping:
+            errors = errors_of(self._connection)
+            try:
+                self._consume()
+                attempt = 0
+            except errors as error:
+                if not self._stopping:
+                    log.warning("broker_lost", line=self._name, error=type(error).__name__)
+            finally:
+                came_up = self.is_up
+                self._hang_up()
+            attempt = 0 if came_up else min(attempt + 1, len(PATIENCE) - 1)
+            if not self._stopping:
+                eventlet.sleep(PATIENCE[attempt])
+
+    def _consume(self) -> None:
+        self._connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
+        # py-amqp reads the socket before each publish where the broker may announce that it blocks; reading
+        # belongs to this green thread alone, which sees that announcement anyway
+        self._connection.connection.client_properties["capabilities"]["connection.blocked"] = False
+        channel = self._connection.channel()
+        self._prepare(channel)
+        self.channel = channel
+        self._up.send(None)
+        log.info("broker_connected", line=self._name)
+        while not self._stopping:
+            with suppress(TimeoutError):
+                self._connection.drain_events(timeout=1)
+            with self._sending:
+                self._connection.heartbeat_check()
+
+    def _hang_up(self) -> None:
+        self.channel = None
+        if self._up.ready():
+            self._up = Event()
+        with eventlet.Timeout(2, False), suppress(Exception):
+            self._connection.collect()
+        self._lost()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the line is up; say whether it is."""
+        if not self.is_up:
+            with eventlet.Timeout(seconds, False):
+                self._up.wait()
+        return self.is_up
+
+    def send(self, action: Callable[[Any], Any]) -> None:
+        """Do ``action`` with the channel, one sender at a time.
+
+        Raises:
+            LineDown: the connection is gone.
+        """
+        with self._sending:
+            if self.channel is None:
+                raise LineDown
+            try:
+                action(self.channel)
+            except errors_of(self._connection) as error:
+                raise LineDown from error
+
+    def cancel(self, consumer_tag: str) -> None:
+        """Take no further messages for a consumer."""
+        with suppress(LineDown):
+            self.send(lambda channel: channel.basic_cancel(consumer_tag, nowait=True))
+
+    def stop(self) -> None:
+        self._stopping = True

@@ -1,0 +1,156 @@
+"""What a desk's methods are given: its database, the store of files, its clients."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import eventlet
+from eventlet import tpool
+from eventlet.greenpool import GreenPool
+from eventlet.semaphore import Semaphore
+from nameko.extensions import DependencyProvider
+from sqlalchemy import MetaData
+
+from shared import database, logs, seals, store
+from shared.settings import Settings
+
+Result = TypeVar("Result")
+LEAVE_SECONDS = 6.0  # a crew's work under way at the end may take so long; SIGTERM is obeyed within ten
+
+log = logs.log(__name__)
+
+
+def in_thread(act: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
+    """Do something that would hold up every green thread (hashing, pictures, files) in a real thread."""
+    return tpool.execute(act, *arguments, **named)  # type: ignore[no-any-return]
+
+
+def in_time(seconds: float, late: BaseException, act: Callable[..., Result], *arguments: Any) -> Result:
+    """Do something that waits for somebody outside; raise ``late`` when it takes longer than ``seconds``."""
+    with eventlet.Timeout(seconds, late):
+        return act(*arguments)
+
+
+class Database(DependencyProvider):
+    """The desk's own database."""
+
+    def __init__(self, metadata: MetaData) -> None:
+        self.metadata = metadata
+
+    def setup(self) -> None:
+        config = self.container.config
+        url = config["SETTINGS"].database(self.container.service_name)
+        self.database = database.Database(self.metadata, url, config["SETTINGS"], guard=Semaphore())
+        if config.get("TOWN") is not None:
+            config["TOWN"].carry_from(self.container.service_name, self.database)
+
+    def get_dependency(self, worker_ctx: Any) -> database.Database:
+        return self.database
+
+    def check(self) -> None:
+        self.database.check()
+
+
+class Files(DependencyProvider):
+    """The store of pictures and papers."""
+
+    def setup(self) -> None:
+        self.files = GreenStore(self.container.config["SETTINGS"].store)
+
+    def get_dependency(self, worker_ctx: Any) -> "GreenStore":
+        return self.files
+
+    def check(self) -> None:
+        self.files.check()
+
+
+class GreenStore:
+    """`shared.store.Store` with every call in a real thread."""
+
+    def __init__(self, url: str) -> None:
+        self._store = store.Store(url)
+
+    def put(self, key: str, data: bytes) -> None:
+        in_thread(self._store.put, key, data)
+
+    def get(self, key: str) -> bytes:
+        return in_thread(self._store.get, key)
+
+    def remove(self, key: str) -> None:
+        in_thread(self._store.remove, key)
+
+    def check(self) -> None:
+        in_thread(self._store.check)
+
+
+class Client(DependencyProvider):
+    """A client of somebody outside, made once a process from the settings."""
+
+    def __init__(self, make: Callable[[Settings], Any]) -> None:
+        self.make = make
+
+    def setup(self) -> None:
+        self.client = self.make(self.container.config["SETTINGS"])
+
+    def get_dependency(self, worker_ctx: Any) -> Any:
+        return self.client
+
+
+class Setting(DependencyProvider):
+    """One value of the settings."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def get_dependency(self, worker_ctx: Any) -> Any:
+        return getattr(self.container.config["SETTINGS"], self.name)
+
+
+class Sealed(DependencyProvider):
+    """The seal for secrets in events."""
+
+    def setup(self) -> None:
+        self.seal = seals.Seal(self.container.config["SETTINGS"].seal_key)
+
+    def get_dependency(self, worker_ctx: Any) -> seals.Seal:
+        return self.seal
+
+
+class Crew(DependencyProvider):
+    """Hands beside the workers, for slow work that nobody waits for: so many at most in each lane.
+
+    A lane whose hands are all held up (a carrier that stalls) holds up neither the workers nor other lanes.
+    """
+
+    def __init__(self, hands: int) -> None:
+        self.hands = hands
+        self._pools: dict[str, GreenPool] = {}
+        self._rings: Counter[str] = Counter()
+        self._leaving = False
+
+    def get_dependency(self, worker_ctx: Any) -> "Crew":
+        return self
+
+    def stop(self) -> None:
+        self._leaving = True
+        with eventlet.Timeout(LEAVE_SECONDS, False):
+            for pool in self._pools.values():
+                pool.waitall()
+
+    def ring(self, lane: str, work: Callable[[], bool]) -> None:
+        """Have a free hand do ``work`` until it says that nothing is left; a ring that finds none is remembered."""
+        pool = self._pools.setdefault(lane, GreenPool(self.hands))
+        self._rings[lane] += 1
+        if pool.free() > 0 and not self._leaving:
+            pool.spawn_n(self._toil, lane, work)
+
+    def _toil(self, lane: str, work: Callable[[], bool]) -> None:
+        try:
+            heard = -1
+            # nothing switches between the last look at the rings and the end, so that no ring is missed
+            while heard != self._rings[lane] and not self._leaving:
+                heard = self._rings[lane]
+                while not self._leaving and work():
+                    pass
+        except Exception:
+            log.exception("crew_failed", lane=lane)

@@ -1,0 +1,28 @@
+"""Timers: several instances may run the same one; they share the work by locking the rows they take."""
+
+from typing import Any
+
+from nameko.timer import Timer
+
+from shared import logs
+
+log = logs.log(__name__)
+
+
+class Every(Timer):
+    """Runs a method again and again, ``timer_seconds`` of the settings apart, or the seconds given."""
+
+    def __init__(self, seconds: float | None = None) -> None:
+        super().__init__(interval=seconds or 0, eager=True)
+
+    def setup(self) -> None:
+        self.interval = self.interval or self.container.config["SETTINGS"].timer_seconds
+
+    def handle_result(self, worker_ctx: Any, result: Any, exc_info: Any) -> tuple[Any, Any]:
+        if exc_info:
+            log.error("timer_failed", timer=self.method_name, exc_info=exc_info)
+        super().handle_result(worker_ctx, result, exc_info)
+        return result, exc_info
+
+
+every = Every.decorator

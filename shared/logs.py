@@ -1,0 +1,81 @@
+"""JSON lines on standard error: a static event name and ids, never a name, phone, password or answer.
+
+structlog carries the ids of the request through everything a worker does.
+"""
+
+import logging
+import sys
+import uuid
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+REQUEST_ID_LENGTH = 64
+
+
+def start(desk: str, level: str = "INFO") -> None:
+    """Send every logger of this process through one JSON line a record, marked with the desk's name."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _without_values,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(ensure_ascii=False),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    # These narrate every connection and every worker; our own lines say what an operator needs.
+    for noisy in ("nameko", "kombu", "amqp", "pika", "eventlet", "urllib3", "twilio", "fsspec", "fontTools", "fpdf"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL if noisy == "nameko" else logging.WARNING)
+    warnings.filterwarnings("ignore", module="eventlet")
+    structlog.contextvars.bind_contextvars(desk=desk)
+
+
+def _without_values(_: Any, __: str, line: dict[str, Any]) -> dict[str, Any]:
+    """Drop the DETAIL lines of database errors: they quote the values of a row."""
+    if "exception" in line:
+        kept = [one for one in line["exception"].splitlines() if not one.startswith("DETAIL:")]
+        line["exception"] = "\n".join(kept)
+    return line
+
+
+def log(name: str) -> Any:
+    """Return the logger of a module."""
+    return structlog.get_logger(name)
+
+
+def new_request_id() -> str:
+    return uuid.uuid4().hex
+
+
+def begin_work(desk: str, context: Mapping[str, Any]) -> None:
+    """Bind the ids that every line of this worker shall carry."""
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(
+        desk=desk, **{key: value for key, value in context.items() if isinstance(value, str)}
+    )
+
+
+def request_id() -> str:
+    """Return the id of the request this work belongs to, or a new one where none is bound."""
+    bound = structlog.contextvars.get_contextvars().get("request_id")
+    return bound if isinstance(bound, str) else new_request_id()

@@ -1,0 +1,21 @@
+"""What operators measure, in every process. prometheus-client keeps and prints it."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+EVENTS = Counter("vssid_events_total", "Events heard, by queue and outcome", ["queue", "outcome"])
+WORK = Histogram(
+    "vssid_work_seconds",
+    "Time of calls, events and timers, by entrypoint and outcome",
+    ["entrypoint", "outcome"],
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10),
+)
+REQUESTS = Histogram(
+    "vssid_http_request_seconds",
+    "Time of HTTP requests, by route and status",
+    ["method", "route", "status"],
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10),
+)
+TURNED_AWAY = Counter("vssid_http_turned_away_total", "Requests refused before they were worked on", ["why"])
+OUTBOX = Gauge("vssid_outbox_events", "Events waiting in an outbox", ["desk"])
+RELAYED = Counter("vssid_relayed_total", "Events carried from an outbox to the broker", ["desk"])
+MESSAGES = Counter("vssid_messages_total", "Messages to people, by channel and outcome", ["channel", "outcome"])

@@ -1,0 +1,11 @@
+"""The cards desk's database, made by its migrations."""
+
+import pytest
+
+from tests.databases import desk_database
+
+
+@pytest.fixture
+def database(settings):
+    with desk_database("cards", settings) as database:
+        yield database

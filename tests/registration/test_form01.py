@@ -1,0 +1,243 @@
+"""Form 01 says what was declared, in Vietnamese, on one page."""
+
+import re
+import zlib
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.registration.schemas.form01 import (
+    COMMITMENT,
+    FONTS,
+    LEGAL_BASE,
+    FormData,
+    agency_rows,
+    form01,
+    head_rows,
+    next_step,
+    person_rows,
+    purposes,
+)
+from shared.words import Address, Agency, DeclarationKind, IdDocument
+
+DECLARATION = FormData(
+    number="HS-260503-000017",
+    tracking_code="K7QM-2XRD",
+    full_name="Nguyễn Văn Thử",
+    insurance_code="7900000017",
+    id_document=IdDocument("cccd", "079085000017"),
+    address=Address("79", "Thành phố Hồ Chí Minh", "Số 12, đường Ví Dụ, ấp Mẫu", "27595", "Xã Thử Nghiệm"),
+    phone="+84912345678",
+    email="nguyen.van.thu@example.vn",
+    agency=Agency("07921", "BHXH Thử Nghiệm", "Số 1, đường Mẫu, xã Thử Nghiệm"),
+    submitted_at=datetime(2026, 5, 2, 17, 30, tzinfo=UTC),
+    expires_at=datetime(2026, 5, 12, 17, 30, tzinfo=UTC),
+)
+OBJECT = re.compile(rb"(\d+) 0 obj\n(.*?)\nendobj", re.DOTALL)
+STREAM = re.compile(rb"stream\n(.*)\nendstream", re.DOTALL)
+WRITTEN = re.compile(rb"/(F\d+) [\d.]+ Tf|\(((?:[^\\()]|\\.)*)\)|ET\n", re.DOTALL)
+ESCAPED = {b"\\r": b"\r", b"\\n": b"\n", b"\\t": b"\t"}
+
+
+def text_of(pdf):
+    """Return the words on the pages, line breaks as spaces, by the fonts' own tables of letters."""
+    objects = {int(number): body for number, body in OBJECT.findall(pdf)}
+    letters = {name: letters_of(objects, int(number)) for name, number in fonts_of(pdf)}
+    contents = re.findall(rb"/Contents (\d+) 0 R", pdf)
+    lines = " ".join(words(stream_of(objects[int(number)]), letters) for number in contents)
+    return " ".join(lines.split())
+
+
+def fonts_of(pdf):
+    return re.findall(rb"/(F\d+) (\d+) 0 R", pdf)
+
+
+def letters_of(objects, font):
+    table = int(re.search(rb"/ToUnicode (\d+) 0 R", objects[font])[1])
+    pairs = re.findall(rb"<([0-9A-F]{4})> <([0-9A-F]+)>\n", stream_of(objects[table]))
+    return {int(code, 16): bytes.fromhex(letter.decode()).decode("utf-16-be") for code, letter in pairs}
+
+
+def stream_of(body):
+    content = STREAM.search(body)[1]
+    return zlib.decompress(content) if b"/FlateDecode" in body else content
+
+
+def words(content, letters):
+    text, font = [], None
+    for found in WRITTEN.finditer(content):
+        if found[1]:
+            font = letters[found[1]]
+        elif found[2] is not None:
+            codes = re.sub(rb"\\(.)", lambda m: ESCAPED.get(m[0], m[1]), found[2], flags=re.DOTALL)
+            text += [font[int.from_bytes(codes[at : at + 2])] for at in range(0, len(codes), 2)]
+        else:
+            text.append(" ")
+    return "".join(text)
+
+
+def pages_of(pdf):
+    return len(re.findall(rb"/Type /Page\n", pdf))
+
+
+def spaced(text):
+    return " ".join(text.split())
+
+
+def test_the_paper_shows_everything_declared():
+    pdf = form01(DECLARATION)
+    text = text_of(pdf)
+    assert pdf.startswith(b"%PDF-")
+    for label, value in [*head_rows(DECLARATION), *person_rows(DECLARATION), *agency_rows(DECLARATION)]:
+        assert spaced(label) in text
+        assert spaced(value) in text
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM",
+        "Độc lập - Tự do - Hạnh phúc",
+        "TỜ KHAI Đăng ký sử dụng, điều chỉnh thông tin và ngừng sử dụng phương thức giao dịch điện tử",
+        LEGAL_BASE,
+        "Đăng ký giao dịch tại: Cổng thông tin điện tử của Bảo hiểm xã hội Việt Nam Tổ chức I-VAN",
+        COMMITMENT,
+        "Hồ Chí Minh, ngày 03 tháng 5 năm 2026 Người khai (Ký, ghi rõ họ tên)",
+        next_step(DECLARATION),
+    ],
+)
+def test_the_paper_says_what_the_form_must_say(sentence):
+    assert sentence in text_of(form01(DECLARATION))
+
+
+def test_the_fields_stand_in_the_order_of_the_form():
+    text = text_of(form01(DECLARATION))
+    order = ["HS-260503-000017", "TỜ KHAI", "1. ", "2. ", "3. ", "4. ", "5. ", "6. ", "7. ", "Theo Nghị định"]
+    order += ["Đăng ký sử dụng phương thức", "8. ", "cam kết", "9. ", "Người khai"]
+    places = [text.index(mark) for mark in order]
+    assert places == sorted(places)
+
+
+def test_times_are_those_of_viet_nam():
+    assert head_rows(DECLARATION)[2:] == [
+        ("Thời điểm khai", "00:30, 03/05/2026"),
+        ("Nộp trước", "00:30, 13/05/2026"),
+    ]
+
+
+def test_the_person_is_told_what_to_bring_where_and_until_when():
+    assert next_step(DECLARATION) == (
+        "Ký, ghi rõ họ tên, rồi mang tờ khai này cùng thẻ căn cước công dân bản gốc đến BHXH Thử Nghiệm "
+        "trước ngày 13/05/2026. Quá hạn, thông tin tờ khai điện tử sẽ tự động bị xóa."
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "label"),
+    [
+        ("cccd", "3. Số CCCD"),
+        ("cmnd", "3. Số CMND"),
+        ("passport", "3. Số hộ chiếu"),
+        ("?", "3. Số giấy tờ tùy thân"),
+    ],
+)
+def test_the_paper_names_the_kind_of_id_document(kind, label):
+    rows = person_rows(replace(DECLARATION, id_document=IdDocument(kind, "B1234567")))
+    assert (label, "B1234567") in rows
+
+
+def test_an_address_shows_only_the_parts_it_has():
+    address = Address("51", "Tỉnh Quảng Ngãi", "Thôn Mẫu", district="Huyện Thử")
+    assert [value for _, value in person_rows(replace(DECLARATION, address=address))[3:6]] == [
+        "51 - Tỉnh Quảng Ngãi",
+        "Huyện Thử",
+        "Thôn Mẫu",
+    ]
+
+
+def test_a_missing_e_mail_is_said():
+    assert ("6. Địa chỉ thư điện tử", "Không có") in person_rows(replace(DECLARATION, email=None))
+
+
+def test_a_guardian_is_the_contact_of_a_child():
+    rows = person_rows(replace(DECLARATION, contact_name="Trần Thị Mẫu"))
+    assert ("5. Người liên hệ", "Trần Thị Mẫu") in rows
+
+
+@pytest.mark.parametrize(
+    ("kind", "ticks"),
+    [
+        (DeclarationKind.REGISTER, [True, False, False]),
+        (DeclarationKind.CHILD, [True, False, False]),
+        (DeclarationKind.ADJUST, [False, True, False]),
+        (DeclarationKind.STOP, [False, False, True]),
+    ],
+)
+def test_the_purpose_of_the_declaration_is_ticked(kind, ticks):
+    assert [ticked for _, ticked in purposes(replace(DECLARATION, kind=kind))] == ticks
+
+
+def test_long_values_are_wrapped_whole_on_one_page():
+    name, street, agency = "Nguyễn Phúc Hoàng " * 6, "Số 12/34, hẻm Ví Dụ, " * 12, "Bảo hiểm xã hội Thử " * 6
+    declaration = replace(
+        DECLARATION,
+        full_name=name,
+        email="a" * 64 + "@" + "b" * 180 + ".example.vn",
+        address=replace(DECLARATION.address, street=street, district="Huyện Thử Nghiệm " * 4),
+        agency=Agency("07921", agency, street),
+    )
+    pdf = form01(declaration)
+    text = text_of(pdf)
+    assert pages_of(pdf) == 1
+    assert all(spaced(value) in text for value in (name, street, agency))
+    assert declaration.email in text.replace(" ", "")
+
+
+def test_a_value_longer_than_a_page_goes_on_overleaf():
+    pdf = form01(replace(DECLARATION, full_name="Thử " * 5000))
+    assert pages_of(pdf) > 1
+    assert "(Ký, ghi rõ họ tên)" in text_of(pdf)
+
+
+def test_a_letter_the_font_lacks_leaves_a_box():
+    text = text_of(
+        form01(replace(DECLARATION, full_name="Trần\N{GRINNING FACE} Thị\N{ZERO WIDTH JOINER}\0 Mẫu\n王"))
+    )
+    assert "Trần□ Thị Mẫu □" in text
+
+
+def test_decomposed_letters_are_written_composed():
+    assert "Nguyễn Văn" in text_of(form01(replace(DECLARATION, full_name="Nguye\u0302\u0303n Văn")))
+
+
+def test_every_vietnamese_letter_is_in_the_font():
+    marks = ["", "\u0300", "\u0301", "\u0303", "\u0309", "\u0323"]
+    letters = " ".join(vowel + mark for vowel in "aăâeêioôơuưyAĂÂEÊIOÔƠUƯY" for mark in marks) + " đ Đ"
+    text = text_of(form01(replace(DECLARATION, full_name=letters)))
+    assert "□" not in text
+
+
+def test_the_fonts_are_small_and_carry_their_licence():
+    sizes = [path.stat().st_size for path in FONTS.glob("*.ttf")]
+    assert len(sizes) == 3
+    assert max(sizes) < 120_000
+    assert "SIL OPEN FONT LICENSE Version 1.1" in (FONTS / "OFL.txt").read_text()
+
+
+ANYTHING = st.text(st.characters(), min_size=1, max_size=80)
+
+
+@settings(max_examples=20, deadline=None)
+@given(ANYTHING, ANYTHING, ANYTHING, ANYTHING)
+def test_no_text_breaks_the_paper(name, street, email, agency):
+    declaration = replace(
+        DECLARATION,
+        full_name=name,
+        email=email,
+        address=replace(DECLARATION.address, street=street),
+        agency=Agency("07921", agency),
+    )
+    assert pages_of(form01(declaration)) == 1
