@@ -3,6 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+COUNT ?= 1
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 COMPILE := uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
            --no-header --no-annotate --generate-hashes $(UPGRADE)
@@ -37,8 +38,11 @@ up: .env ## The same with docker compose (SCALE="--scale registration=3")
 down: .env ## Stop what `make up` started; data stay (ARGS=-v deletes them)
 	docker compose down --remove-orphans $(ARGS)
 
-smoke: .venv/.project ## Drive a running town from submission to card
-	@exec $(BIN)/vssid smoke $(ARGS)
+smoke: .venv/.project ## Drive a running town from submission to card, and count its messages (COUNT=50)
+	@seed=$$(date +%s); run() { "$$@" --seed $$seed --count $(COUNT); }; \
+	if docker compose ps -q approval 2>/dev/null | grep -q .; \
+	  then run docker compose exec -T approval vssid smoke prepare; else run $(BIN)/vssid smoke prepare; fi \
+	  && run $(BIN)/vssid smoke run --url http://127.0.0.1:$${HTTP_PORT:-8000} --inbox http://127.0.0.1:$${MAILPIT_PORT:-8025}
 
 # The address lines are taken first: where a server is missing, that one line is all there is to read.
 test: lint ## Everything that must pass, RabbitMQ and PostgreSQL included (ARGS for pytest)

@@ -11,6 +11,7 @@ from typing import Any
 import click
 import eventlet
 import orjson
+import requests
 
 from services import households, people
 from services.approval.commands import keep_officer, keep_people
@@ -45,8 +46,7 @@ def _walk(settings: Settings) -> None:
     person, going, outbox = people.DEMO, Walk(settings.public), settings.folder / "outbox"
     seen = {file.name for file in outbox.glob("*")} if outbox.exists() else set()
     click.echo(f"\nOne declaration, from submission to card ({settings.public})\n")
-    answer = going._session.get(f"{settings.public}/readyz", timeout=5)
-    step("the town is open", ", ".join(answer.json()["dependencies"]))
+    step("the town is open", ", ".join(requests.get(f"{settings.public}/readyz", timeout=5).json()["dependencies"]))
     try:
         declared = going.submit(person, agency_code)
     except StepFailed as refusal:
@@ -105,6 +105,7 @@ The town stays up. Look around:
   {settings.public}/docs         the API, for people
   {settings.public}/readyz       how it is
   {settings.folder}/outbox       every SMS and e-mail
+  {settings.folder}/town.log     the log, one JSON object a line
 
   officer   {username} / {password}  (agency {agency_code})
   register  {people.REGISTER.splitlines()[2].replace(",", ", ")}

@@ -7,6 +7,7 @@ import pkgutil
 import re
 import typing
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,10 @@ def _type_name(hint: Any) -> str:
     if dataclasses.is_dataclass(hint):
         inner = typing.get_type_hints(hint)
         return f"{hint.__name__} {{{', '.join(f'{name}: {_type_name(kind)}' for name, kind in inner.items())}}}"
-    return re.sub(r"\b(?:datetime\.)?datetime\b", "moment (RFC 3339)", getattr(hint, "__name__", "") if isinstance(hint, type) and not typing.get_args(hint) else str(hint)).replace(" | None", ", or null")
+    if hint is datetime:
+        return "moment (RFC 3339)"
+    plain = hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint)
+    return plain.replace(" | None", ", or null")
 
 
 # asyncapi.json

@@ -12,7 +12,8 @@ import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from services.registration.commands import keep_starter_list
-from shared import logs, migrate as migrations
+from shared import logs
+from shared import migrate as migrations
 from shared.seals import new_key
 from shared.settings import DESKS, Settings
 

@@ -8,7 +8,9 @@ import importlib
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -44,6 +46,7 @@ def vssid() -> None:
 
 def main() -> None:
     """Run the command; a setting or a dependency that is not usable ends it with one line."""
+    warnings.filterwarnings("ignore", message="(?s).*Eventlet is deprecated.*")
     from shared.errors import Problem
     from shared.settings import SettingsError
 
@@ -56,10 +59,6 @@ def main() -> None:
 
 def patched() -> Any:
     """Make the standard library green and return our settings."""
-    import warnings
-
-    warnings.filterwarnings("ignore", module="eventlet")
-    warnings.filterwarnings("ignore", message="(?s).*Eventlet is deprecated.*")
     import eventlet
 
     eventlet.monkey_patch()
@@ -107,10 +106,11 @@ def demo() -> None:
     from services import demo as walk
 
     walk.prepare(settings)
-    embedded_town(settings, after_start=lambda: walk.walk(settings, leave=os.environ.get("DEMO_EXIT") == "1"))
+    leave = os.environ.get("DEMO_EXIT") == "1"
+    embedded_town(settings, after_start=lambda: walk.walk(settings, leave=leave), log_file=settings.folder / "town.log")
 
 
-def embedded_town(settings: Any, after_start: Callable[[], None]) -> None:
+def embedded_town(settings: Any, after_start: Callable[[], None], log_file: Path | None = None) -> None:
     """Start every desk in this process, then do ``after_start`` and stay up."""
     import eventlet
     from nameko.runners import ServiceRunner
@@ -121,7 +121,7 @@ def embedded_town(settings: Any, after_start: Callable[[], None]) -> None:
 
     if not settings.embedded:
         raise click.ClickException("AMQP_URL is set: the embedded town takes none; use `vssid serve` and `vssid relay`")
-    logs.start("town", settings.log_level)
+    logs.start("town", settings.log_level, log_file)
     settings = households.with_keys(settings)
     households.migrate(settings)
     town = embedded.Town(settings)
@@ -205,15 +205,31 @@ def docs() -> None:
         click.echo(path)
 
 
-@vssid.command()
-@click.option("--url", default="http://127.0.0.1:8000", envvar="PUBLIC_URL", help="the gateway")
-@click.option("--inbox", default="http://127.0.0.1:8025", envvar="MAILPIT_URL", help="Mailpit, where messages arrive")
-@click.option("--count", default=1, help="declarations to send, for tests of the whole way")
-def smoke(url: str, inbox: str, count: int) -> None:
-    """Drive the main job against a running town, and check mail and SMS in Mailpit."""
+@vssid.group()
+def smoke() -> None:
+    """The main job against a running town; `make smoke` does both halves."""
+
+
+@smoke.command("prepare")
+@click.option("--seed", type=int, required=True)
+@click.option("--count", default=1)
+def prepare_smoke(seed: int, count: int) -> None:
+    """Put invented people into the register and an officer to the desk."""
     from services import smoke as drive
 
-    drive.run(url, inbox, count)
+    drive.prepare(seed, count)
+
+
+@smoke.command("run")
+@click.option("--url", default="http://127.0.0.1:8000", help="the gateway")
+@click.option("--inbox", default="http://127.0.0.1:8025", help="Mailpit, where messages arrive")
+@click.option("--seed", type=int, required=True)
+@click.option("--count", default=1)
+def run_smoke(url: str, inbox: str, seed: int, count: int) -> None:
+    """Send invented people's declarations the whole way, and count their messages in Mailpit."""
+    from services import smoke as drive
+
+    drive.run(url, inbox, seed, count)
 
 
 @vssid.group()

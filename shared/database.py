@@ -193,9 +193,7 @@ class Database:
 def make_engine(url: str, settings: Settings) -> sa.Engine:
     """Return an engine with every time-out set."""
     if url.startswith("sqlite"):
-        engine = sa.create_engine(
-            url, hide_parameters=True, connect_args={"timeout": 5, "check_same_thread": False}
-        )
+        engine = sa.create_engine(url, hide_parameters=True, connect_args={"timeout": 5, "check_same_thread": False})
         sa.event.listen(engine, "connect", _prepare_sqlite)
         return engine
     milliseconds = int(settings.database_timeout * 1000)

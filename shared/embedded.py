@@ -171,5 +171,3 @@ class DeadLetters:
                 )
                 session.execute(change.where(same))
         return len(ids)
-
-

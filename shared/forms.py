@@ -7,6 +7,7 @@ refused. Every refusal names its field and a stable code; the gateway has the se
 import re
 import unicodedata
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
@@ -164,7 +165,7 @@ class Mail(fields.Field[str]):
         if not isinstance(value, str):
             raise refuse(WRONG_TYPE)
         try:
-            if len(value) > 254 or not value.isascii():
+            if len(value) > 254 or not value.isascii() or not value.isprintable():
                 raise ValidationError("")
             validate.Email()(value)
         except ValidationError:
@@ -218,6 +219,8 @@ class Nested(fields.Nested):
 class Count(fields.Field[int]):
     """A whole number in a query string, within bounds."""
 
+    default_error_messages = {"required": REQUIRED, "null": NULL}
+
     def __init__(self, lowest: int, highest: int, **options: Any) -> None:
         self.lowest, self.highest = lowest, highest
         super().__init__(**options)
@@ -234,3 +237,8 @@ class Day(fields.Date):
     """A date, YYYY-MM-DD."""
 
     default_error_messages = {"required": REQUIRED, "null": NULL, "invalid": "not_a_date"}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> date:
+        if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
+            raise refuse("not_a_date")
+        return super()._deserialize(value, attr, data, **options)

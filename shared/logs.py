@@ -6,8 +6,8 @@ structlog carries the ids of the request through everything a worker does.
 import logging
 import sys
 import uuid
-import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -15,8 +15,11 @@ import structlog
 REQUEST_ID_LENGTH = 64
 
 
-def start(desk: str, level: str = "INFO") -> None:
-    """Send every logger of this process through one JSON line a record, marked with the desk's name."""
+def start(desk: str, level: str = "INFO", file: Path | None = None) -> None:
+    """Send every logger of this process through one JSON line a record, marked with the desk's name.
+
+    To standard error, or to ``file`` where a person reads the terminal.
+    """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -30,7 +33,7 @@ def start(desk: str, level: str = "INFO") -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.FileHandler(file, encoding="utf-8") if file else logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -46,7 +49,6 @@ def start(desk: str, level: str = "INFO") -> None:
     # These narrate every connection and every worker; our own lines say what an operator needs.
     for noisy in ("nameko", "kombu", "amqp", "pika", "eventlet", "urllib3", "twilio", "fsspec", "fontTools", "fpdf"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL if noisy == "nameko" else logging.WARNING)
-    warnings.filterwarnings("ignore", module="eventlet")
     structlog.contextvars.bind_contextvars(desk=desk)
 
 

@@ -28,12 +28,10 @@ class UnknownEvent(Exception):
 
 
 @cache
-def schema_of(kind: type) -> Schema:
+def schema_of(kind: Any) -> Schema:
     """Return the schema of a dataclass. Unknown fields are passed over; a missing one takes its default."""
     hints = typing.get_type_hints(kind)
-    members: dict[str, Any] = {
-        one.name: _field(hints[one.name], one) for one in dataclasses.fields(typing.cast(Any, kind))
-    }
+    members: dict[str, Any] = {one.name: _field(hints[one.name], one) for one in dataclasses.fields(kind)}
 
     @post_load
     def build(self: Schema, data: dict[str, Any], **_: Any) -> Any:
@@ -51,7 +49,7 @@ def _field(hint: Any, one: "dataclasses.Field[Any]") -> fields.Field[Any]:
     required = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
     options: dict[str, Any] = {"required": required, "allow_none": optional}
     if dataclasses.is_dataclass(hint):
-        return fields.Nested(type(schema_of(typing.cast(type, hint))), **options)
+        return fields.Nested(type(schema_of(hint)), **options)
     if typing.get_origin(hint) is dict:
         return fields.Dict(keys=fields.String(), values=fields.String(), **options)
     if hint is datetime:

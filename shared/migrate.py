@@ -39,7 +39,7 @@ def make_database(url: str) -> None:
         known = sa.text("SELECT 1 FROM pg_database WHERE datname = :name")
         if connection.execute(known, {"name": target.database}).first() is None:
             try:
-                connection.execute(sa.text(f'CREATE DATABASE "{target.database}" ENCODING \'UTF8\' TEMPLATE template0'))
+                connection.execute(sa.text(f"CREATE DATABASE \"{target.database}\" ENCODING 'UTF8' TEMPLATE template0"))
             except sa.exc.DBAPIError as error:
                 if "already exists" not in str(error):
                     raise

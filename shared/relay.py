@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from pika.exceptions import AMQPError
 
 from shared import logs, messages, metrics, wire
-from shared.database import NAMING, outbox_table, make_engine
+from shared.database import NAMING, make_engine, outbox_table
 from shared.settings import DESKS, Settings
 
 BATCH = 500  # events published before the confirms are awaited
@@ -205,7 +205,7 @@ class Round(threading.Thread):
     def _carry_batch(self) -> tuple[int, int]:
         with self._engine.begin() as connection:
             waiting = sa.select(outbox).order_by(outbox.c.position).limit(BATCH).with_for_update(skip_locked=True)
-            rows = connection.execute(waiting).mappings().all()
+            rows = [dict(row) for row in connection.execute(waiting).mappings()]
             if not rows:
                 return 0, 0
             assert self._courier is not None

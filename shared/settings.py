@@ -83,7 +83,7 @@ class Settings:
 
     @property
     def store(self) -> str:
-        return self.store_url or f"file://{self.folder / 'store'}"
+        return self.store_url or (self.folder / "store").as_uri()
 
     @property
     def public(self) -> str:

@@ -5,6 +5,7 @@ obstore and not fsspec: fsspec reaches S3 over an asyncio thread that eventlet's
 """
 
 import obstore
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, from_url
 
 
@@ -35,7 +36,10 @@ class Store:
 
     def check(self) -> None:
         """Raise OSError when nothing can be kept here."""
-        self.put("ready", b"")
+        try:
+            self.put("ready", b"")
+        except BaseError as error:
+            raise OSError("the store keeps nothing") from error
 
     @property
     def local(self) -> bool:

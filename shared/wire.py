@@ -15,8 +15,7 @@ from shared.settings import Settings
 
 NO_TIME = datetime(2020, 11, 16, tzinfo=UTC)  # where only the names of the attributes are wanted
 ID = "cloudEvents:id"
-REQUEST_NO_TIME = datetime(2020, 11, 16, tzinfo=UTC)  # where only the names of the attributes are wanted
-ID = "cloudEvents:requestid"
+REQUEST_ID = "cloudEvents:requestid"
 QUORUM = {"x-queue-type": "quorum"}
 # a dead-lettered message is handed on with confirms, so that a broker that dies in between loses none
 SAFELY = {"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}

@@ -10,6 +10,7 @@ from enum import StrEnum
 import phonenumbers
 
 INSURANCE_CODE = re.compile(r"[0-9]{10}")  # I1: ten digits, no published check digit (I3)
+WRITTEN_NUMBER = re.compile(r"\+?[0-9 ().-]+")  # phonenumbers would also read letters, as on old keypads
 MOBILE = re.compile(r"(?:3[2-9]|5[25689]|7[06-9]|8[1-9]|9\d)\d{7}")  # I23: national part, without the 0
 
 
@@ -121,7 +122,7 @@ def search_key(text: str) -> str:
 
 def mobile_number(text: str) -> str | None:
     """Return a Vietnamese mobile number in E.164, or None where it is not one (I23)."""
-    if not text.isascii():
+    if not WRITTEN_NUMBER.fullmatch(text):
         return None
     try:
         number = phonenumbers.parse(text, "VN")

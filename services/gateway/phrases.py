@@ -162,7 +162,10 @@ FIELDS = {
     "not_an_id_number": ("Số giấy tờ chưa đúng.", "Not the number of an ID paper."),
     "not_a_cccd": ("Số CCCD gồm đúng 12 chữ số.", "A CCCD number has exactly 12 digits."),
     "not_a_cmnd": ("Số CMND gồm đúng 9 chữ số.", "A CMND number has exactly 9 digits."),
-    "not_a_passport": ("Số hộ chiếu gồm 6 đến 12 chữ in hoa và số.", "A passport number has 6 to 12 capitals and digits."),
+    "not_a_passport": (
+        "Số hộ chiếu gồm 6 đến 12 chữ in hoa và số.",
+        "A passport number has 6 to 12 capitals and digits.",
+    ),
     "cccd_unknown_province": (
         "Ba số đầu của CCCD không phải mã tỉnh hay mã nước.",
         "The first three digits are no province or country of birth.",

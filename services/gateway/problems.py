@@ -32,7 +32,9 @@ def present(problem: Problem, request: Request, *_: Any) -> Response:
             {
                 "field": error.field,
                 "code": error.code,
-                "message": _said((FIELDS.get(error.code) or CODES.get(error.code) or FIELDS["invalid"])[which], error.details),
+                "message": _said(
+                    (FIELDS.get(error.code) or CODES.get(error.code) or FIELDS["invalid"])[which], error.details
+                ),
             }
             for error in problem.errors
         ],
@@ -47,6 +49,10 @@ def present(problem: Problem, request: Request, *_: Any) -> Response:
     if "allow" in problem.details:
         response.headers["Allow"] = problem.details["allow"]
     return response
+
+
+def _field_sentences(code: str) -> tuple[str, str]:
+    return FIELDS.get(code) or CODES.get(code) or FIELDS["invalid"]
 
 
 def _said(sentence: str, details: Mapping[str, Any]) -> str:

@@ -24,7 +24,14 @@ from services.registration.schemas.declaration import (
 )
 from services.registration.schemas.form01 import form01
 from services.registration.schemas.picture import read_picture, read_qr_picture
-from services.registration.schemas.upload import AgencySearchForm, PhotoForm, QrForm, UploadForm, place_list, upload_view
+from services.registration.schemas.upload import (
+    AgencySearchForm,
+    PhotoForm,
+    QrForm,
+    UploadForm,
+    place_list,
+    upload_view,
+)
 from shared import forms
 from shared.database import Database as DeskDatabase
 from shared.database import again_on_conflict, answer_once, forget_answers, new_id

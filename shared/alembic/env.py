@@ -11,7 +11,9 @@ with engine.connect() as connection:
         # several containers may start at once; the second waits and then finds nothing to do
         connection.execute(sa.text("SELECT pg_advisory_lock(72616)"))
         connection.commit()
-    context.configure(connection=connection, target_metadata=config.attributes["metadata"], transaction_per_migration=True)
+    context.configure(
+        connection=connection, target_metadata=config.attributes["metadata"], transaction_per_migration=True
+    )
     with context.begin_transaction():
         context.run_migrations()
     connection.commit()

@@ -228,11 +228,10 @@ class Caller(SharedExtension):
             "reply_to": REPLY_TO,
             "delivery_mode": 1,
             "expiration": str(int(deadline * 1000)),
-            "application_headers": headers,
         }
 
         def publish(channel: Any) -> None:
-            message = channel.prepare_message(body, properties=properties)
+            message = channel.prepare_message(body, headers=headers, properties=properties)
             queue = queue_name(self.settings.broker_prefix, desk)
             channel.basic_publish(message, exchange="", routing_key=queue, mandatory=True)
 

@@ -182,4 +182,3 @@ class Listen(Entrypoint):
 
 
 listen = Listen.decorator
-

@@ -19,10 +19,7 @@ from services.registration.domain.qr import read_qr
 from services.registration.schemas.picture import MAX_BYTES, read_picture, read_qr_picture
 from shared.errors import FieldError, Invalid, TooLarge, Unsupported
 
-MAN = (
-    "079085000017|024000017|Nguyễn Văn Thử|15081985|Nam|"
-    "Ấp Mẫu, Xã Thử Nghiệm, Hóc Môn, TP. Hồ Chí Minh|25042021"
-)
+MAN = "079085000017|024000017|Nguyễn Văn Thử|15081985|Nam|Ấp Mẫu, Xã Thử Nghiệm, Hóc Môn, TP. Hồ Chí Minh|25042021"
 NEW_CARD = (
     "7900000017|5472e1baa76e205468e1bb8b204de1baab75|12/03/1990|2|-|79 - 014|01/01/2024|-|28/12/2023|"
     "79217900000017|-|4| 01/01/2028|0000000000000000-0000|4|"
@@ -237,7 +234,6 @@ def test_a_moving_picture_is_unreadable(name):
     assert_unreadable(picture(name, save_all=True, append_images=[other]))
 
 
-
 @pytest.mark.parametrize("size", [(7100, 7100), (60_000, 60_000), (2**31 - 1, 2**31 - 1)])
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_a_picture_of_too_many_pixels_is_refused_at_once(size):
@@ -251,9 +247,7 @@ def test_a_picture_of_too_many_pixels_is_refused_at_once(size):
 def test_a_bomb_takes_no_memory():
     bomb = png_of_zeros(7100, 7100, mebibytes=145)
     assert len(bomb) < 200_000
-    peak = subprocess.run(
-        [sys.executable, "-c", REFUSE_AND_MEASURE], input=bomb, capture_output=True, check=True
-    )
+    peak = subprocess.run([sys.executable, "-c", REFUSE_AND_MEASURE], input=bomb, capture_output=True, check=True)
     assert int(peak.stdout) < 100_000  # KiB; decoded, the picture takes 148,000
 
 

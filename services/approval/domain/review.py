@@ -79,9 +79,7 @@ class Review:
         self.assigned_to, self.received_at = officer, at
         self.version += 1
         self._note("received", officer, at)
-        return DeclarationReceived(
-            declaration_id=self.declaration_id, number=self.number, version=self.version, at=at
-        )
+        return DeclarationReceived(declaration_id=self.declaration_id, number=self.number, version=self.version, at=at)
 
     def give_back(self, officer: str, *, at: datetime) -> DeclarationReturned | None:
         """Put the review back into the queue; giving back what one does not hold changes nothing."""
@@ -91,9 +89,7 @@ class Review:
         self.assigned_to = self.received_at = None
         self.version += 1
         self._note("returned", officer, at)
-        return DeclarationReturned(
-            declaration_id=self.declaration_id, number=self.number, version=self.version, at=at
-        )
+        return DeclarationReturned(declaration_id=self.declaration_id, number=self.number, version=self.version, at=at)
 
     def replace_photo(self, purpose: str, key: str, officer: str, *, at: datetime) -> str:
         """Put a new picture in the place of the declared one; return the key of the old one (S68)."""
@@ -103,9 +99,7 @@ class Review:
             raise NotFound("no_such_photo")
         old = self.dossier.photos[purpose]
         dossier = self.dossier
-        self.dossier = Dossier(
-            dossier.id_document, dossier.address, dossier.contact, {**dossier.photos, purpose: key}
-        )
+        self.dossier = Dossier(dossier.id_document, dossier.address, dossier.contact, {**dossier.photos, purpose: key})
         self._note(f"photo_replaced:{purpose}", officer, at)
         return old
 

@@ -66,9 +66,7 @@ def replace_photo(
     return review, review.replace_photo(purpose, key, officer.username, at=at)
 
 
-def check_approvable(
-    session: Session, officer: Officer, number: str, form: dict[str, Any], *, at: datetime
-) -> Review:
+def check_approvable(session: Session, officer: Officer, number: str, form: dict[str, Any], *, at: datetime) -> Review:
     review = find_review(session, officer, number)
     review.check_approvable(
         officer.username, identity_checked=form["identity_checked"], confirmed=form["confirm"], at=at
@@ -76,9 +74,7 @@ def check_approvable(
     return review
 
 
-def approve_declaration(
-    session: Session, officer: Officer, number: str, person: Person, *, at: datetime
-) -> Review:
+def approve_declaration(session: Session, officer: Officer, number: str, person: Person, *, at: datetime) -> Review:
     review = _hold_review(session, officer, number)
     announce(session, review.approve(officer.username, person, at=at))
     return review

@@ -84,9 +84,7 @@ class OfficerRoutes:
         """Replace a picture of the dossier by an upload."""
         token = bearer_token(request)
         upload = self.registration.get_upload(form=json_of(request))
-        return Answer(
-            self.approval.replace_photo(token=token, number=number, purpose=purpose, upload=upload)
-        )
+        return Answer(self.approval.replace_photo(token=token, number=number, purpose=purpose, upload=upload))
 
     @route(
         "POST",

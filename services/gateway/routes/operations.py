@@ -38,7 +38,9 @@ class OperationsRoutes:
     @route("GET", "/docs", gives="text/html")
     def read_docs(self, request: Request) -> Response:
         """Return the page people read."""
-        return Response(page(), content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": PAGE_POLICY})
+        return Response(
+            page(), content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": PAGE_POLICY}
+        )
 
     @route("GET", "/", gives="text/html")
     def arrive(self, request: Request) -> Response:

@@ -109,9 +109,7 @@ class PublicRoutes:
         """List the wards of a province."""
         return _kept(Answer(self.registration.list_wards(code=code)))
 
-    @route(
-        "GET", "/api/v1/agencies", takes="registration.AgencySearchForm", gives="registration.AgencyList"
-    )
+    @route("GET", "/api/v1/agencies", takes="registration.AgencySearchForm", gives="registration.AgencyList")
     def list_agencies(self, request: Request) -> Response:
         """List the agencies that are open."""
         return Answer(self.registration.list_agencies(search=request.args.to_dict()))

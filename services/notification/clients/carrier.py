@@ -80,9 +80,7 @@ def mail_of(parcel: Parcel, sender: str, *, sms: bool, now: datetime) -> EmailMe
     if parcel.html is not None:
         mail.add_alternative(parcel.html, subtype="html", cte="base64")
     if parcel.attachment is not None:
-        mail.add_attachment(
-            parcel.attachment, maintype="application", subtype="pdf", filename=parcel.attachment_name
-        )
+        mail.add_attachment(parcel.attachment, maintype="application", subtype="pdf", filename=parcel.attachment_name)
     return mail
 
 

@@ -1,6 +1,5 @@
 """Messages as files in a folder, for development: one file a message, the same name in every attempt."""
 
-import os
 from datetime import datetime
 from email.policy import SMTP
 from pathlib import Path
@@ -29,7 +28,7 @@ class FileCarrier:
         draft = target.with_name(f".{target.name}.part")
         draft.write_bytes(data)
         parcel.handed_over = True
-        os.replace(draft, target)
+        draft.replace(target)
 
     def find(self, parcel: Parcel) -> bool | None:
         return self._path(parcel).exists()

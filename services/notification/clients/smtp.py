@@ -49,9 +49,7 @@ class SmtpCarrier:
         try:
             if self._secure:
                 context = ssl.create_default_context()
-                server: smtplib.SMTP = smtplib.SMTP_SSL(
-                    self._host, self._port, timeout=self._timeout, context=context
-                )
+                server: smtplib.SMTP = smtplib.SMTP_SSL(self._host, self._port, timeout=self._timeout, context=context)
             else:
                 server = smtplib.SMTP(self._host, self._port, timeout=self._timeout)
         except smtplib.SMTPResponseException as error:

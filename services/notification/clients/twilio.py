@@ -31,7 +31,7 @@ class TwilioCarrier:
             raise SettingsError("SMS_URL takes twilio://ACCOUNT_SID:AUTH_TOKEN@?from=+1…")
         # a connection a message: one that idled may be dead, and a text lost on it would be of unknown fate
         http = TwilioHttpClient(pool_connections=False)
-        http.timeout = (min(CONNECT_SECONDS, timeout), timeout)  # type: ignore[assignment]
+        http.timeout = (min(CONNECT_SECONDS, timeout), timeout)
         self._client = Client(
             unquote(parts.username), unquote(parts.password), http_client=http, environment={"none": "none"}
         )

@@ -45,7 +45,8 @@ def html(letter: Letter) -> str:
 <table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" style="background:#eef2f6;">
 <tr><td align="center" style="padding:16px 8px;">
 <table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"
- style="max-width:600px;background:#ffffff;border:1px solid #c5d0dc;font-family:Arial,Helvetica,sans-serif;color:#16202b;">
+ style="max-width:600px;background:#ffffff;border:1px solid #c5d0dc;\
+font-family:Arial,Helvetica,sans-serif;color:#16202b;">
 <tr><td style="background:#0b3d78;padding:16px 24px;color:#ffffff;font-size:16px;line-height:24px;font-weight:bold;">
 {escape(letter.sender)}</td></tr>
 <tr><td style="padding:24px 24px 8px 24px;">

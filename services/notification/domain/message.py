@@ -8,7 +8,7 @@ from enum import StrEnum
 from services.notification.domain import letter as mail
 from services.notification.domain.occasion import Occasion
 from services.notification.domain.sms import segments
-from services.notification.domain.texts import PASSWORD
+from services.notification.domain.texts import GAP
 from shared.words import masked_phone
 
 PATIENCE = timedelta(hours=72)  # as long as a first password lives; what is older helps nobody
@@ -45,7 +45,7 @@ class Message:
     """One text for one person by one carrier.
 
     ``due_at`` is when somebody has to look at it next, and ``attempt`` counts who took it: what an earlier
-    hand still has to say is then no longer heard. ``text`` bears `texts.PASSWORD` where ``sealed`` goes.
+    hand still has to say is then no longer heard. ``text`` bears `texts.GAP` where ``sealed`` goes.
     """
 
     message_id: str
@@ -148,7 +148,9 @@ class Message:
         self.recipient = self.subject = self.text = self.html = self.sealed = self.form_key = None
 
 
-def messages_of(occasion: Occasion, ids: Sequence[str], *, accents: bool, request_id: str, at: datetime) -> list[Message]:
+def messages_of(
+    occasion: Occasion, ids: Sequence[str], *, accents: bool, request_id: str, at: datetime
+) -> list[Message]:
     """Return what an occasion sends: one SMS, and one mail where there is an address. ``ids`` are two fresh ones."""
     sms = occasion.sms(accents=accents)
     told = [
@@ -193,7 +195,7 @@ def messages_of(occasion: Occasion, ids: Sequence[str], *, accents: bool, reques
 
 def with_password(text: str, password: str) -> str:
     """Return the text as the person reads it; it is never kept."""
-    return text.replace(PASSWORD, password)
+    return text.replace(GAP, password)
 
 
 def masked_mail(address: str) -> str:

@@ -1,5 +1,6 @@
 """An occasion: a fact that a person is told about, and the words that follow from it."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from urllib.parse import quote
@@ -7,7 +8,7 @@ from urllib.parse import quote
 from services.notification.domain import texts
 from services.notification.domain.letter import Letter
 from services.notification.domain.sms import composed
-from services.notification.domain.texts import FRAMES, KINDS, PASSWORD, TEXTS
+from services.notification.domain.texts import FRAMES, GAP, KINDS, TEXTS
 from shared.events import (
     AccountActivated,
     DeclarationExpired,
@@ -17,6 +18,7 @@ from shared.events import (
 )
 from shared.words import Agency, Contact, Language, tidy
 
+LONG_NAME = re.compile("bảo hiểm xã hội", re.IGNORECASE)  # everybody knows the four letters, and room is short
 VIETNAM = timezone(timedelta(hours=7))  # the whole country, all year round
 
 
@@ -40,9 +42,10 @@ class Occasion:
         return Language.ENGLISH if english else Language.VIETNAMESE
 
     def sms(self, *, accents: bool) -> str:
-        """Return the SMS, with `texts.PASSWORD` where the sealed password goes."""
+        """Return the SMS, with `texts.GAP` where the sealed password goes."""
         text = TEXTS[self.language][self.text]
-        values = {**self.values, "kind": self._kind(), "link": self.link or "", "password": PASSWORD}
+        values = {**self.values, "kind": self._kind(), "link": self.link or "", "password": GAP}
+        values["agency"] = LONG_NAME.sub("BHXH", values["agency"])
         return composed(text.sms, text.advice, text.sms_end, values, shortens=text.shortens, accents=accents)
 
     def letter(self) -> Letter:

@@ -81,5 +81,5 @@ def composed(start: str, advice: str, end: str, values: dict[str, str], *, short
 
 
 def _written(template: str, values: dict[str, str], accents: bool) -> str:
-    text = template.format_map(values)
+    text = template.format_map(values).replace(CUT + ".", CUT)
     return unicodedata.normalize("NFC", text) if accents else folded(text)

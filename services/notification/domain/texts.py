@@ -1,15 +1,15 @@
 """Every text people are told, in Vietnamese and in English. Words only: what fills the braces comes from events.
 
-An SMS has a start, an advice that is left out first where room is short, and an end; ``shortens`` names the
-value that may be cut. C6: one sender, no link but the one to the form, and never a question for a secret.
-A mail never bears a password.
+An SMS has a start (``sms``), an ``advice`` that is left out first where room is short, and an end (``sms_end``);
+``shortens`` names the value that may be cut. C6: one sender, no link but the one to the form, and never a
+question for a secret. A mail never bears a password.
 """
 
 from dataclasses import dataclass
 
 from shared.words import DeclarationKind, Language
 
-PASSWORD = "<password>"  # stands where the sealed password goes; as long as one, so that segments are counted right
+GAP = "<password>"  # where the sealed password goes; as long as one, so that segments are counted right
 
 SUBMITTED, ACTIVATED, REJECTED, EXPIRED = "submitted", "activated", "rejected", "expired"
 
@@ -67,8 +67,8 @@ FRAMES = {
 
 KINDS = {
     Language.VIETNAMESE: {
-        DeclarationKind.REGISTER: "tờ khai đăng ký",
-        DeclarationKind.CHILD: "tờ khai đăng ký cho con",
+        DeclarationKind.REGISTER: "tờ khai",
+        DeclarationKind.CHILD: "tờ khai của con",
         DeclarationKind.ADJUST: "tờ khai điều chỉnh",
         DeclarationKind.STOP: "tờ khai ngừng sử dụng",
     },
@@ -82,15 +82,13 @@ KINDS = {
 
 VIETNAMESE = {
     SUBMITTED: Text(
-        sms=(
-            "BHXH VN: Đã nhận {kind} {number}. Mời mang giấy tờ tùy thân đến {agency} trước ngày {until}."
-        ),
+        sms="BHXH VN: Đã nhận {kind} {number}. Mang giấy tờ tùy thân đến {agency} trước {until}.",
         advice=" Không cho ai biết mật khẩu.",
         sms_end=" Tờ khai: {link}",
         shortens="agency",
         subject="Đã nhận tờ khai {number}",
         title="Đã nhận tờ khai",
-        lead="Chúng tôi đã nhận {kind} giao dịch điện tử của Ông/Bà. Cảm ơn Ông/Bà đã sử dụng VssID.",
+        lead="Chúng tôi đã nhận {kind} của Ông/Bà. Cảm ơn Ông/Bà đã sử dụng VssID.",
         facts=(
             ("Số tờ khai", "{number}"),
             ("Mã tra cứu", "{tracking_code}"),
@@ -108,7 +106,7 @@ VIETNAMESE = {
     ),
     ACTIVATED: Text(
         sms=(
-            "BHXH VN: Tờ khai được duyệt. Tài khoản: {account} Mật khẩu: {password} (phải đổi, hạn {until})."
+            "BHXH VN: Tờ khai được duyệt. Tài khoản: {account} Mật khẩu: {password} (hạn {until}, phải đổi)."
             " Không cho ai biết mật khẩu."
         ),
         advice="",
@@ -148,7 +146,9 @@ VIETNAMESE = {
         ),
     ),
     EXPIRED: Text(
-        sms="BHXH VN: Tờ khai {number} quá hạn nên đã được xóa. Muốn đăng ký, mời khai lại trên VssID rồi đến {agency}.",
+        sms=(
+            "BHXH VN: Tờ khai {number} quá hạn nên đã được xóa. Muốn đăng ký, mời khai lại trên VssID rồi đến {agency}."
+        ),
         advice=" Không cho ai biết mật khẩu.",
         shortens="agency",
         subject="Tờ khai {number} đã quá hạn và được xóa",
@@ -173,7 +173,7 @@ ENGLISH = {
         shortens="agency",
         subject="Declaration {number} received",
         title="We received your declaration",
-        lead="We received your {kind} for electronic transactions. Thank you for using VssID.",
+        lead="We received your {kind}. Thank you for using VssID.",
         facts=(
             ("Declaration number", "{number}"),
             ("Tracking code", "{tracking_code}"),
@@ -192,7 +192,7 @@ ENGLISH = {
     ACTIVATED: Text(
         # the two labels stay as people and programs know them from every account message
         sms=(
-            "VSS: Account approved. Tài khoản: {account} Mật khẩu: {password} (account, password; valid until"
+            "VSS: Account approved. Tai khoan: {account} Mat khau: {password} (account, password; valid until"
             " {until}, must be changed). Never share your password."
         ),
         advice="",
@@ -231,8 +231,10 @@ ENGLISH = {
         ),
     ),
     EXPIRED: Text(
-        sms="VSS: Declaration {number} ran out of time and was deleted. To register, declare again in VssID, then visit"
-        " {agency}.",
+        sms=(
+            "VSS: Declaration {number} ran out of time and was deleted. To register, declare again in VssID, then visit"
+            " {agency}."
+        ),
         advice=" Never share your password.",
         shortens="agency",
         subject="Declaration {number} expired and was deleted",

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from shared.events import AccountActivated, DeclarationApproved
 from shared.words import Address, Contact, IdDocument
 
-PASSWORD_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # read from an SMS and typed by hand
+LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # read from an SMS and typed by hand
 PASSWORD_LENGTH = 10
 FIRST_PASSWORD_LIFE = timedelta(hours=72)
 
@@ -33,7 +33,7 @@ class Account:
 
 def first_password() -> str:
     """Return a new first password, hard to guess and easy to read."""
-    return "".join(secrets.choice(PASSWORD_LETTERS) for _ in range(PASSWORD_LENGTH))
+    return "".join(secrets.choice(LETTERS) for _ in range(PASSWORD_LENGTH))
 
 
 def open_account(event: DeclarationApproved, *, account_id: str, password_hash: str, at: datetime) -> Account:

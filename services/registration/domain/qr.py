@@ -87,8 +87,7 @@ def _health_card(parts: list[str]) -> Fields:
 def _read(parts: list[str], layout: Layout) -> Fields:
     padded = parts + [""] * (len(layout) - len(parts))
     fields = {
-        name: None if part in EMPTY else read(part) or None
-        for (name, read), part in zip(layout, padded, strict=True)
+        name: None if part in EMPTY else read(part) or None for (name, read), part in zip(layout, padded, strict=True)
     }
     if not fields["full_name"] or not fields[layout[0][0]]:
         raise ValueError("nobody is named")

@@ -208,15 +208,11 @@ class _Paper(FPDF):
     def ink(self, style: str = "", scale: float = 1.0) -> None:
         self.set_font(FONT, style, self.points * scale)
 
-    def say(
-        self, text: str, *, style: str = "", scale: float = 1.0, align: str = "J", width: float = 0
-    ) -> None:
+    def say(self, text: str, *, style: str = "", scale: float = 1.0, align: str = "J", width: float = 0) -> None:
         """Write a paragraph, from the present place to the right margin or over ``width`` mm."""
         self.ink(style, scale)
         left = self.x
-        self.multi_cell(
-            width, self.leading * scale, self.legible(text), align=align, new_x=XPos.LEFT, new_y=YPos.NEXT
-        )
+        self.multi_cell(width, self.leading * scale, self.legible(text), align=align, new_x=XPos.LEFT, new_y=YPos.NEXT)
         self.x = left
 
     def gap(self, lines: float) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from services.registration.domain.upload import Upload
-from shared.forms import Choice, Code, Count, Form
+from shared.forms import CODES, Choice, Code, Count, Form
 from shared.words import Purpose
 
 
@@ -29,7 +29,7 @@ class UploadView(Schema):
 class QrForm(Form):
     """A scanned text; an image is sent as multipart instead."""
 
-    payload = fields.Raw(required=True)
+    payload = fields.Raw(required=True, error_messages=CODES)
 
 
 class QrView(Schema):

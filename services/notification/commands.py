@@ -1,0 +1,65 @@
+"""What operators do at the notification desk: see which messages did not arrive, and try them again."""
+
+import click
+
+from services.notification import handlers, models
+from services.notification.domain.message import Message, State
+from shared import settings
+from shared.database import Database
+from shared.errors import NotFound, Refused
+from shared.words import utc_now
+
+TROUBLED = (State.UNKNOWN, State.FAILED)
+
+
+@click.group()
+def messages() -> None:
+    """SMS and mails to people."""
+
+
+@messages.command("list")
+@click.option("--state", type=click.Choice([str(state) for state in State]), multiple=True, help="unknown and failed")
+@click.option("--limit", type=click.IntRange(1, 10000), default=100, show_default=True)
+def list_messages(state: tuple[str, ...], limit: int) -> None:
+    """Print messages of unknown fate and failed ones, or those in the states given, the youngest first."""
+    with _database().begin() as session:
+        for message in handlers.list_messages(session, state or [str(one) for one in TROUBLED], limit):
+            click.echo(_line(message))
+
+
+@messages.command("retry")
+@click.argument("message_id")
+def retry_message(message_id: str) -> None:
+    """Make a message due now: a waiting one is sent, one of unknown fate is looked up at its carrier.
+
+    A sent or failed message is over: nothing of its text or recipient is kept.
+    """
+    try:
+        with _database().begin() as session:
+            handlers.retry_message(session, message_id, at=utc_now())
+    except NotFound:
+        raise click.ClickException(f"there is no message {message_id}") from None
+    except Refused as refusal:
+        state = refusal.details["state"]
+        raise click.ClickException(f"{message_id} is {state}: only waiting ones can be tried again") from None
+    click.echo(f"{message_id} is due now")
+
+
+def _database() -> Database:
+    configured = settings.read()
+    return Database(models.metadata, configured.database("notification"), configured)
+
+
+def _line(message: Message) -> str:
+    columns = (
+        message.message_id,
+        message.state,
+        message.channel,
+        message.masked or "-",
+        message.occasion.partition(":")[0],
+        message.number,
+        f"attempts={message.attempt}",
+        message.code or "-",
+        message.queued_at.isoformat(timespec="seconds"),
+    )
+    return "  ".join(str(column) for column in columns)

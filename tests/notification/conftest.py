@@ -1,0 +1,38 @@
+"""The notification desk on its real database, with carriers that a test chooses."""
+
+from dataclasses import replace
+
+import pytest
+
+from services.notification import clients
+from services.notification.service import Notification
+from shared.framework import Crew
+from shared.seals import Seal
+from shared.store import Store
+from tests.databases import desk_database
+
+
+@pytest.fixture
+def database(settings):
+    with desk_database("notification", settings) as database:
+        yield database
+
+
+@pytest.fixture
+def desk_with(settings, database):
+    """Return a function that makes the desk with these settings, as nameko would."""
+    made = []
+
+    def make(**changes):
+        chosen = replace(settings, **{"carrier_timeout": 1.0, "settle_after": 0.2, "retry_delays": "0.1,0.2"} | changes)
+        desk = Notification()
+        desk.database, desk.seal, desk.files = database, Seal(chosen.seal_key), Store(chosen.store)
+        desk.sms, desk.mail, desk.crew = clients.sms_carrier(chosen), clients.mail_carrier(chosen), Crew(8)
+        desk.public_url, desk.sms_accents, desk.delays = chosen.public, chosen.sms_accents, chosen.delays
+        desk.carrier_timeout, desk.settle_after = chosen.carrier_timeout, chosen.settle_after
+        made.append(desk)
+        return desk
+
+    yield make
+    for desk in made:
+        desk.crew.stop()

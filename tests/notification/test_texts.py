@@ -1,0 +1,162 @@
+"""What people read: by SMS and by mail, in both languages."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from services.notification.domain import letter as mail
+from services.notification.domain.message import with_password
+from services.notification.domain.occasion import activated, expired, rejected, submitted
+from services.notification.domain.sms import is_gsm, segments
+from shared.events import AccountActivated
+from shared.words import Agency
+from tests.notification.facts import declaration_expired, declaration_rejected, declaration_submitted
+from tests.people import AGENCY, CONTACT, account_activated
+
+PUBLIC = "http://127.0.0.1:8000"
+LINK = f"{PUBLIC}/api/v1/declarations/2026-0000001/form.pdf?tracking_code=ABCDEFGH23"
+ENGLISH = replace(CONTACT, language="en")
+LONGEST = Agency(code="07921", name="Bảo hiểm xã hội " + "Thử Nghiệm Rất Dài " * 9, address="Số 1 " * 59)
+PICKED_OUT = re.compile(r"Tai khoan: (\S+) Mat khau: (\S+) ")
+
+
+def every_occasion(**changes):
+    return [
+        submitted(declaration_submitted(**changes), PUBLIC),
+        activated(account_activated(**changes)),
+        rejected(declaration_rejected(**changes)),
+        expired(declaration_expired(**changes)),
+    ]
+
+
+def test_after_submission_the_sms_says_where_by_when_and_with_what():
+    assert submitted(declaration_submitted(), PUBLIC).sms(accents=False) == (
+        "BHXH VN: Da nhan to khai 2026-0000001. Mang giay to tuy than den BHXH Hoc Mon truoc 13/08/2026."
+        f" Khong cho ai biet mat khau. To khai: {LINK}"
+    )
+
+
+def test_the_day_is_the_day_in_vietnam():
+    late = datetime(2026, 8, 13, 17, 30, tzinfo=UTC)
+    assert "truoc 14/08/2026" in submitted(declaration_submitted(expires_at=late), PUBLIC).sms(accents=False)
+
+
+def test_the_account_message_can_be_picked_out_by_people_and_programs():
+    assert activated(account_activated()).sms(accents=False) == (
+        "BHXH VN: To khai duoc duyet. Tai khoan: 7900000017 Mat khau: <password> (han 09:00 06/08/2026, phai doi)."
+        " Khong cho ai biet mat khau."
+    )
+
+
+@pytest.mark.parametrize("contact", [CONTACT, ENGLISH], ids=["vi", "en"])
+def test_account_and_password_stand_there_in_either_language(contact):
+    text = with_password(activated(account_activated(contact=contact)).sms(accents=False), "ABCDE23456")
+    found = PICKED_OUT.search(text)
+    assert found is not None
+    assert found.groups() == ("7900000017", "ABCDE23456")
+    assert segments(text) == 1
+
+
+def test_a_rejection_gives_the_reason():
+    assert rejected(declaration_rejected(reason="Ảnh mặt sau bị mờ.")).sms(accents=False) == (
+        "BHXH VN: To khai 2026-0000001 khong duoc duyet. Ly do: Anh mat sau bi mo. Can ho tro, lien he co quan BHXH"
+        " gan nhat. Khong cho ai biet mat khau. Moi sua va khai lai."
+    )
+
+
+def test_an_expiry_says_that_it_is_deleted_and_how_to_declare_again():
+    assert expired(declaration_expired()).sms(accents=False) == (
+        "BHXH VN: To khai 2026-0000001 qua han nen da duoc xoa. Muon dang ky, moi khai lai tren VssID roi den"
+        " BHXH Hoc Mon. Khong cho ai biet mat khau."
+    )
+
+
+@pytest.mark.parametrize("contact", [CONTACT, ENGLISH], ids=["vi", "en"])
+def test_the_longest_agency_and_reason_stay_within_two_segments_without_accents(contact):
+    for occasion in every_occasion(contact=contact, agency=LONGEST):
+        text = occasion.sms(accents=False)
+        assert is_gsm(text)
+        assert segments(text) <= 2
+    text = rejected(declaration_rejected(contact=contact, reason="Thiếu chữ ký. " * 100)).sms(accents=False)
+    assert segments(text) == 2
+    assert "Thieu chu ky" in text
+    assert "..." in text
+
+
+@pytest.mark.parametrize("contact", [CONTACT, ENGLISH], ids=["vi", "en"])
+def test_with_accents_only_the_message_with_the_link_takes_a_third_segment(contact):
+    first, *others = every_occasion(contact=contact, agency=LONGEST, number="2026-0000001")
+    assert segments(first.sms(accents=True)) == 3
+    assert LINK in first.sms(accents=True)
+    assert all(segments(one.sms(accents=True)) <= 2 for one in others)
+
+
+def test_accents_are_kept_where_the_operator_wants_them():
+    text = rejected(declaration_rejected()).sms(accents=True)
+    assert text.startswith("BHXH VN: Tờ khai 2026-0000001 không được duyệt. Lý do: Ảnh mặt sau bị mờ.")
+
+
+@pytest.mark.parametrize("contact", [CONTACT, ENGLISH], ids=["vi", "en"])
+def test_no_link_is_ever_sent_but_the_one_to_the_form(contact):
+    for occasion in every_occasion(contact=contact):
+        everything = occasion.sms(accents=False) + mail.plain(occasion.letter()) + mail.html(occasion.letter())
+        links = set(re.findall(r"https?://[^\s\"<]+", everything.replace("&amp;", "&")))
+        assert links <= {LINK}
+
+
+@pytest.mark.parametrize("contact", [CONTACT, ENGLISH], ids=["vi", "en"])
+def test_every_short_message_and_mail_warns_to_keep_the_password(contact):
+    warning = re.compile("Khong cho ai biet mat khau|Never share your password")
+    for occasion in every_occasion(contact=contact):
+        assert warning.search(occasion.sms(accents=False))
+        assert "mật khẩu" in mail.plain(occasion.letter()) or "password" in mail.plain(occasion.letter())
+
+
+def test_the_mail_of_an_approval_bears_the_account_and_no_password():
+    written = activated(account_activated()).letter()
+    for text in (mail.plain(written), mail.html(written)):
+        assert "7900000017" in text
+        assert "<password>" not in text
+        assert "&lt;password&gt;" not in text
+
+
+def test_the_mail_is_in_the_language_of_the_person():
+    assert submitted(declaration_submitted(), PUBLIC).letter().subject == "Đã nhận tờ khai 2026-0000001"
+    english = submitted(declaration_submitted(contact=ENGLISH), PUBLIC).letter()
+    assert english.subject == "Declaration 2026-0000001 received"
+    assert 'lang="en"' in mail.html(english)
+
+
+def test_the_mail_gives_the_whole_reason_and_the_whole_name_of_the_agency():
+    reason = "Thiếu chữ ký. " * 100
+    text = mail.plain(rejected(declaration_rejected(reason=reason, agency=LONGEST)).letter())
+    assert reason.strip().rstrip(".") in text
+    assert " ".join(LONGEST.name.split()) in text
+
+
+def test_a_fact_without_a_value_has_no_line():
+    text = mail.plain(expired(declaration_expired(agency=replace(AGENCY, address=None))).letter())
+    assert "Địa chỉ" not in text
+
+
+def test_the_mail_says_that_the_form_is_attached_only_when_it_is():
+    assert "gửi kèm" in mail.plain(submitted(declaration_submitted(form_key="forms/1.pdf"), PUBLIC).letter())
+    assert "gửi kèm" not in mail.plain(submitted(declaration_submitted(), PUBLIC).letter())
+
+
+def test_everything_declared_is_escaped_in_html():
+    evil = '<script>alert("x")</script> & \'y\''
+    page = mail.html(rejected(declaration_rejected(full_name=evil, reason=evil)).letter())
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; &amp; &#x27;y&#x27;") == 2
+
+
+def test_a_kind_of_declaration_we_do_not_know_yet_is_just_a_declaration():
+    assert "Da nhan to khai 2026-0000001" in submitted(declaration_submitted(kind="new"), PUBLIC).sms(accents=False)
+
+
+def test_the_sealed_password_is_not_shown_by_accident():
+    event: AccountActivated = account_activated(sealed_password="gAAAA-sealed")
+    assert "gAAAA-sealed" not in repr(activated(event))

@@ -1,0 +1,122 @@
+"""Every event survives its way over the wire, from and to other versions of itself."""
+
+import dataclasses
+import types
+import typing
+from datetime import UTC, datetime, timedelta, timezone
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from marshmallow import ValidationError
+
+from shared.events import EVENTS, DeclarationSubmitted
+from shared.messages import UnknownEvent, pack, unpack
+from shared.words import Address
+from tests.people import ADDRESS, AGENCY, AT, CONTACT, ID_DOCUMENT, declaration_approved
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+SUBMITTED = DeclarationSubmitted(
+    declaration_id="declaration-1",
+    number="2026-0000001",
+    tracking_code="ABCDEFGHJK",
+    kind="register",
+    insurance_code="7900000017",
+    full_name="Trần Thị Mẫu",
+    id_document=ID_DOCUMENT,
+    address=ADDRESS,
+    contact=CONTACT,
+    agency=AGENCY,
+    photos={"portrait": "uploads/1.jpg"},
+    expires_at=AT + timedelta(days=10),
+    form_key="forms/declaration-1.pdf",
+    at=AT,
+)
+
+
+def values_of(hint):
+    """Return a strategy for the values of a field, from its type."""
+    if dataclasses.is_dataclass(hint):
+        return facts_of(hint)
+    if isinstance(hint, types.UnionType):
+        return st.one_of(*map(values_of, typing.get_args(hint)))
+    if typing.get_origin(hint) is dict:
+        return st.dictionaries(TEXTS, TEXTS, max_size=3)
+    known = {
+        str: TEXTS,
+        int: st.integers(-(2**53), 2**53),
+        bool: st.booleans(),
+        datetime: st.datetimes(timezones=st.just(UTC)),
+        type(None): st.none(),
+    }
+    return known[hint]
+
+
+def facts_of(kind):
+    hints = typing.get_type_hints(kind)
+    return st.builds(kind, **{field.name: values_of(hints[field.name]) for field in dataclasses.fields(kind)})
+
+
+def body(event):
+    return orjson.loads(pack(event))
+
+
+@pytest.mark.parametrize("kind", EVENTS.values(), ids=EVENTS)
+@given(data=st.data())
+def test_every_event_arrives_as_it_was_told(kind, data):
+    event = data.draw(facts_of(kind))
+    assert unpack(kind.name, pack(event)) == event
+
+
+def test_a_moment_of_another_zone_is_the_same_moment():
+    vietnam = timezone(timedelta(hours=7))
+    told = declaration_approved(at=AT.astimezone(vietnam))
+    assert unpack(told.name, pack(told)) == declaration_approved()
+
+
+def test_vietnamese_letters_travel_as_they_are():
+    assert "Trần Thị Mẫu" in pack(SUBMITTED)
+
+
+def test_a_field_this_version_does_not_know_is_passed_over():
+    newer = body(SUBMITTED)
+    newer["priority"] = "high"
+    newer["agency"]["map"] = [10.8, 106.6]
+    assert unpack("declaration_submitted", orjson.dumps(newer)) == SUBMITTED
+
+
+def test_a_field_an_older_version_did_not_send_takes_its_default():
+    older = body(SUBMITTED)
+    del older["form_key"], older["address"]["ward_code"], older["contact"]["language"], older["contact"]["email"]
+    event = unpack("declaration_submitted", orjson.dumps(older))
+    assert event.form_key is None
+    assert event.address == Address(province_code="79", province_name="Thành phố Hồ Chí Minh", street="12 Đường Mẫu")
+    assert (event.contact.language, event.contact.email) == ("vi", None)
+
+
+@pytest.mark.parametrize("missing", ["at", "declaration_id", "photos", "contact"])
+def test_an_event_without_what_it_must_say_is_refused(missing):
+    incomplete = {name: value for name, value in body(SUBMITTED).items() if name != missing}
+    with pytest.raises(ValidationError) as refusal:
+        unpack("declaration_submitted", orjson.dumps(incomplete))
+    assert list(refusal.value.normalized_messages()) == [missing]
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"null", b"[]", b'"x"', b"\xff", b'{"at": 5}'])
+def test_what_is_no_event_is_refused(text):
+    with pytest.raises((ValidationError, ValueError)):
+        unpack("declaration_submitted", text)
+
+
+def test_an_event_of_a_newer_version_is_said_to_be_unknown():
+    with pytest.raises(UnknownEvent, match="declaration_lost"):
+        unpack("declaration_lost", b"{}")
+
+
+def test_an_event_is_about_its_first_field():
+    assert SUBMITTED.subject == "declaration-1"
+
+
+def test_the_name_on_the_wire_is_the_name_of_the_class():
+    assert (SUBMITTED.name, SUBMITTED.speaker) == ("declaration_submitted", "registration")
