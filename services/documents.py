@@ -1,4 +1,7 @@
-"""The documents generated from the code: events.md, asyncapi.json and openapi.json; a test compares them."""
+"""The documents generated from the code: events.md, asyncapi.json, openapi.json, the README's table of settings.
+
+A test compares them.
+"""
 
 import dataclasses
 import importlib
@@ -22,8 +25,11 @@ from shared import errors, forms, messages, wire
 from shared.events import EVENTS, Event
 from shared.framework.listening import Listen
 from shared.framework.serving import Route
+from shared.settings import Settings
 
 FOLDER = Path(__file__).parents[1] / "docs"
+README = FOLDER.parent / "README.md"
+SETTINGS_SECTION = re.compile(r"(?s)(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)")
 TAGS = {
     "public": "Without an account",
     "officer": "The officer",
@@ -51,11 +57,30 @@ def write() -> list[Path]:
     }
     for name, content in documents.items():
         (FOLDER / name).write_bytes(content)
-    return [FOLDER / name for name in documents]
+    README.write_text(SETTINGS_SECTION.sub(lambda _: settings_table(), README.read_text("utf-8")), "utf-8")
+    return [*(FOLDER / name for name in documents), README]
 
 
 def _json(document: Any) -> bytes:
     return orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"
+
+
+# README.md
+
+
+def settings_table() -> str:
+    """Return the table of settings: name, default, and what it is for."""
+    rows = [(one.name.upper(), written(one.default), one.metadata["about"]) for one in dataclasses.fields(Settings)]
+    lines = ["| Setting | Default | What it is for |", "|---|---|---|"]
+    lines += [f"| `{name}` | {f'`{default}`' if default else '(empty)'} | {about} |" for name, default, about in rows]
+    return "\n".join(lines) + "\n"
+
+
+def written(default: Any) -> str:
+    """Return a default the way it stands in the environment."""
+    if isinstance(default, bool):
+        return str(int(default))
+    return f"{default:g}" if isinstance(default, float) else str(default)
 
 
 def entrypoints(desk: str) -> Iterator[Any]:

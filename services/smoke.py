@@ -67,8 +67,10 @@ class Smoke:
 
     def __init__(self, url: str, inbox: str, seed: int) -> None:
         self._url, self._inbox, self._officer = url, inbox.rstrip("/"), officer_of(seed)
+        self._signed_in = Walk(url)
 
     def run(self, everybody: list[DemoPerson]) -> None:
+        self._signed_in.sign_in(*self._officer)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             declared = list(pool.map(self._whole_way, everybody))
         click.echo(f"✓ {len(declared)} declarations submitted, approved, activated, with their cards")
@@ -81,8 +83,7 @@ class Smoke:
         self._check_passwords(everybody)
 
     def _whole_way(self, person: DemoPerson) -> dict[str, Any]:
-        going = Walk(self._url)
-        going.sign_in(*self._officer)
+        going = Walk(self._url, as_officer=self._signed_in)
         declared = going.submit(person, AGENCY)
         going.approve(declared["number"])
         until(lambda: "card_issued" in going.history(declared), f"the card of {declared['number']}", 90)

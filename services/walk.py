@@ -19,10 +19,10 @@ class StepFailed(Exception):
 class Walk:
     """Goes the way of a declaration against a gateway."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, as_officer: "Walk | None" = None) -> None:
         self._base = f"{url.rstrip('/')}/api/v1"
         self._session = requests.Session()
-        self._officer: dict[str, str] = {}
+        self._officer: dict[str, str] = as_officer._officer if as_officer else {}
 
     def submit(self, person: DemoPerson, agency_code: str) -> dict[str, Any]:
         """Upload the three pictures and submit the declaration; return the answer."""

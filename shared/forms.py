@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import date
+from itertools import islice
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
@@ -16,6 +17,7 @@ from shared.errors import FieldError, Invalid
 from shared.words import mobile_number, tidy
 
 REQUIRED, NULL, WRONG_TYPE, UNKNOWN = "required", "null", "wrong_type", "unknown_field"
+MOST_ERRORS = 100  # named at once; a body of nothing but faults shall not make an answer of megabytes
 CODES = {"required": REQUIRED, "null": NULL, "invalid": WRONG_TYPE, "type": WRONG_TYPE}
 # Kinds of characters that never belong in a line of text: control, format (direction marks), surrogate,
 # private, unassigned, line and paragraph separators
@@ -42,7 +44,7 @@ def read(form: Schema, data: Any) -> dict[str, Any]:
     try:
         return dict(form.load(data))
     except ValidationError as refusal:
-        raise Invalid(errors=list(_flat("", refusal.normalized_messages()))) from None
+        raise Invalid(errors=list(islice(_flat("", refusal.normalized_messages()), MOST_ERRORS))) from None
 
 
 def _flat(path: str, messages: Any) -> Any:

@@ -21,7 +21,7 @@ from shared.settings import DESKS, Settings
 BATCH = 500  # events published before the confirms are awaited
 CONFIRM_SECONDS = 10.0  # a broker that does not confirm in this time is given up, and the connection with it
 LOOK_SECONDS = 1.0  # between two looks where nobody notifies
-PATIENCE = 2.0  # seconds before the next attempt after a failure
+PATIENCE = (0.2, 0.5, 1.0, 2.0)  # seconds before each further attempt after a failure
 BROKER_ERRORS = (AMQPError, OSError)
 
 log = logs.log(__name__)
@@ -54,7 +54,7 @@ class Courier:
             on_close_callback=lambda *_: self._end(),
         )
         threading.Thread(target=self._run, daemon=True, name="courier").start()
-        if not self._open.wait(5):
+        if not self._open.wait(5) or self._gone.is_set():
             self.close()
             raise BrokerSilent("no connection")
 
@@ -66,6 +66,7 @@ class Courier:
 
     def _end(self) -> None:
         self._gone.set()
+        self._open.set()  # who waits for the connection learns at once that there will be none
         if self._batch is not None:
             self._batch.over.set()
         self._connection.ioloop.stop()
@@ -87,12 +88,18 @@ class Courier:
         if self._batch is not None:
             self._batch.settle(frame.method.delivery_tag, frame.method.multiple, frame.method.NAME == "Basic.Ack")
 
+    @property
+    def is_gone(self) -> bool:
+        return self._gone.is_set()
+
     def carry(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
         """Publish the outbox rows; return the positions of those that a queue has for good.
 
         Raises:
             BrokerSilent: the confirms did not come in time.
         """
+        if self._gone.is_set():
+            raise BrokerSilent("the connection ended")
         batch = Batch(rows)
         self._connection.ioloop.add_callback_threadsafe(lambda: self._publish(batch))
         if not batch.over.wait(CONFIRM_SECONDS) or self._gone.is_set():
@@ -160,6 +167,7 @@ class Round(threading.Thread):
         self._engine = make_engine(settings.database(desk), settings)
         self._courier: Courier | None = None
         self._listening: Any = None
+        self._failures = 0
         self.stopping = threading.Event()
         self.state = "starting"
 
@@ -168,6 +176,7 @@ class Round(threading.Thread):
             try:
                 self._carry_all()
                 self._set_state("ok")
+                self._failures = 0
                 self._wait_for_more()
             except (*BROKER_ERRORS, BrokerSilent) as error:
                 self._recover("broker", error)
@@ -188,11 +197,12 @@ class Round(threading.Thread):
             self._courier.close()
         self._courier = self._listening = None
         self._engine.dispose()
-        self.stopping.wait(PATIENCE)
+        self.stopping.wait(PATIENCE[min(self._failures, len(PATIENCE) - 1)])
+        self._failures += 1
 
     def _carry_all(self) -> None:
         """Carry until the outbox is empty, or what is left cannot be routed."""
-        if self._courier is None:
+        if self._courier is None or self._courier.is_gone:
             self._courier = Courier(self._settings.amqp_url, self._settings.broker_prefix)
         while not self.stopping.is_set():
             took, carried = self._carry_batch()

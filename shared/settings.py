@@ -50,8 +50,8 @@ class Settings:
 
     rate_limits: str = setting("on", "off lifts the limits by address, for load and acceptance runs")
     limit_reading: str = setting("600/minute", "requests one address may make")
-    limit_uploading: str = setting("120/minute", "pictures one address may send")
-    limit_submitting: str = setting("60/minute", "declarations one address may send")
+    limit_uploading: str = setting("600/minute", "pictures one address may send")
+    limit_submitting: str = setting("120/minute", "declarations one address may send")
     limit_signing_in: str = setting("30/minute", "sign-ins one address may try")
     limit_phone: str = setting("50/day", "declarations one phone number may stand in")
     rate_limit_store: str = setting("memory://", "where counts are kept; redis://… shares them between gateways")

@@ -13,6 +13,11 @@ CONTACT = Contact(phone="+84912345678", email="tran.thi.mau@vidu.example")
 ID_DOCUMENT = IdDocument(type="cccd", number="079190000017")
 INSURANCE_CODE = "7900000017"
 FULL_NAME = "Trần Thị Mẫu"
+PHOTOS = {
+    "portrait": "00000000-0000-4000-8000-000000000001",
+    "id_front": "00000000-0000-4000-8000-000000000002",
+    "id_back": "00000000-0000-4000-8000-000000000003",
+}
 
 
 def declaration_approved(**changes: Any) -> DeclarationApproved:
@@ -49,3 +54,22 @@ def account_activated(**changes: Any) -> AccountActivated:
         "at": AT,
     }
     return AccountActivated(**facts | changes)
+
+
+def declaration_form(**changes: Any) -> dict[str, Any]:
+    """Return what an applicant sends; the three pictures are named by the ids of `PHOTOS`."""
+    sent: dict[str, Any] = {
+        "kind": "register",
+        "insurance_code": INSURANCE_CODE,
+        "full_name": FULL_NAME,
+        "id_document": {"type": "cccd", "number": "079190000017"},
+        "address": {"province_code": "79", "street": "12 Đường Mẫu"},
+        "phone": "0912345678",
+        "email": "tran.thi.mau@vidu.example",
+        "email_copy": True,
+        "agency_code": "07921",
+        "photos": dict(PHOTOS),
+        "terms_accepted": True,
+        "commitment": True,
+    }
+    return sent | changes

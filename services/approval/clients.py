@@ -10,10 +10,11 @@ from typing import Any, Protocol
 import requests
 
 from services.approval import models
-from services.approval.domain.register import Person
+from services.approval.domain.register import Person, is_birth_date
 from shared.database import Database
 from shared.errors import Problem, Unavailable
 from shared.settings import Settings
+from shared.words import Gender
 
 RETRY_AFTER = 5  # seconds
 
@@ -53,7 +54,7 @@ class HttpRegister:
             if answer.status_code == 404:
                 return None
             answer.raise_for_status()
-            return _person(answer.json())
+            return _person(answer.json(), insurance_code)
         except (requests.RequestException, ValueError, KeyError, TypeError) as error:
             raise register_unavailable() from error
 
@@ -74,11 +75,19 @@ def register_unavailable() -> Problem:
     return Unavailable("register_unavailable", retry_after=RETRY_AFTER, dependency="register")
 
 
-def _person(answer: Any) -> Person:
-    return Person(
+def _person(answer: Any, insurance_code: str) -> Person:
+    """Return the person in an answer; raise ValueError where it is no answer to what was asked.
+
+    What the register says travels on into account and card, so a half-right answer is none.
+    """
+    person = Person(
         insurance_code=str(answer["insurance_code"]),
-        full_name=str(answer["full_name"]),
+        full_name=str(answer["full_name"] or ""),
         birth_date=str(answer["birth_date"]),
         gender=str(answer["gender"]),
         id_number=answer.get("id_number"),
     )
+    in_form = person.full_name and is_birth_date(person.birth_date) and person.gender in list(Gender)
+    if person.insurance_code != insurance_code or not in_form:
+        raise ValueError("not the person asked for")
+    return person

@@ -3,7 +3,6 @@
 import csv
 import sys
 from collections.abc import Iterator
-from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import click
 
 from services.approval import clients, models
 from services.approval.domain.officer import Officer, Role
+from services.approval.domain.register import is_birth_date
 from shared import settings
 from shared.database import Database
 from shared.errors import Problem
@@ -115,16 +115,7 @@ def _checks(person: dict[str, str]) -> dict[str, bool]:
     return {
         "insurance_code": bool(INSURANCE_CODE.fullmatch(person["insurance_code"])),
         "full_name": bool(NAME.fullmatch(person["full_name"])) and len(person["full_name"]) <= 100,
-        "birth_date": _is_birth_date(person["birth_date"]),
+        "birth_date": is_birth_date(person["birth_date"]),
         "gender": person["gender"] in list(Gender),
         "id_number": len(person["id_number"]) <= 12,
     }
-
-
-def _is_birth_date(text: str) -> bool:
-    if len(text) == 4:
-        return text.isascii() and text.isdecimal()
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False

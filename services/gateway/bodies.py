@@ -12,6 +12,7 @@ from shared.errors import FieldError, Invalid, TooLarge, Unsupported
 LARGEST_JSON = 2 * 1024 * 1024  # bytes; far above any form, so that a field that is too long is named
 LARGEST_FILE = 8 * 1024 * 1024  # bytes
 AROUND_FILE = 64 * 1024  # bytes of multipart lines and fields around the file
+DEEPEST_JSON = 32  # objects inside objects; orjson reads deeper ones than it writes, and no form is so deep
 
 
 def json_of(request: Request) -> Any:
@@ -20,19 +21,22 @@ def json_of(request: Request) -> Any:
     Raises:
         Unsupported: the content type is not JSON.
         TooLarge: over 2 MiB.
-        Invalid: not JSON.
+        Invalid: not JSON, or nested too deep.
     """
     if request.mimetype != "application/json":
         raise Unsupported(expected="application/json")
     request.max_content_length = LARGEST_JSON
     try:
-        return orjson.loads(request.get_data(cache=False))
+        body = orjson.loads(request.get_data(cache=False))
     except RequestEntityTooLarge:
         raise TooLarge(limit=LARGEST_JSON) from None
     except (orjson.JSONDecodeError, RecursionError):
         raise Invalid(errors=[FieldError("", "not_json")]) from None
-    except HTTPException:
+    except (HTTPException, OSError, ValueError):
         raise Invalid(errors=[FieldError("", "body_broken")]) from None
+    if _deeper_than(DEEPEST_JSON, body):
+        raise Invalid(errors=[FieldError("", "too_deep", {"limit": DEEPEST_JSON})])
+    return body
 
 
 def file_of(request: Request, name: str, fields: tuple[str, ...] = ()) -> tuple[bytes, dict[str, str]]:
@@ -41,7 +45,7 @@ def file_of(request: Request, name: str, fields: tuple[str, ...] = ()) -> tuple[
     Raises:
         Unsupported: the content type is not multipart.
         TooLarge: the file is over 8 MiB.
-        Invalid: the file is missing, empty, or something else came with it.
+        Invalid: the file is missing, empty, or sent twice, or something else came with it.
     """
     if request.mimetype != "multipart/form-data":
         raise Unsupported(expected="multipart/form-data")
@@ -51,11 +55,14 @@ def file_of(request: Request, name: str, fields: tuple[str, ...] = ()) -> tuple[
         files, values = request.files, request.form
     except RequestEntityTooLarge:
         raise TooLarge(limit=LARGEST_FILE) from None
-    except (HTTPException, ValueError):
+    except (HTTPException, OSError, ValueError):
         raise Invalid(errors=[FieldError("", "body_broken")]) from None
     unknown = [*(one for one in files if one != name), *(one for one in values if one not in fields)]
     if unknown:
         raise Invalid(errors=[FieldError(one[:100], "unknown_field") for one in unknown])
+    repeated = [one for one, sent in [*files.lists(), *values.lists()] if len(sent) > 1]
+    if repeated:
+        raise Invalid(errors=[FieldError(one, "repeated") for one in repeated])
     return _content(files.get(name), name), values.to_dict()
 
 
@@ -66,3 +73,10 @@ def _content(file: FileStorage | None, name: str) -> bytes:
     if len(content) > LARGEST_FILE:
         raise TooLarge(limit=LARGEST_FILE)
     return content
+
+
+def _deeper_than(limit: int, value: Any) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return limit == 0 or any(_deeper_than(limit - 1, one) for one in inner)

@@ -184,6 +184,8 @@ FIELDS = {
         "Idempotency-Key gồm 1 đến 128 ký tự ASCII in được.",
         "An Idempotency-Key has 1 to 128 printable ASCII characters.",
     ),
+    "repeated": ("Mục này chỉ gửi một lần.", "Send this field only once."),
+    "too_deep": ("Nội dung lồng nhau quá {limit} lớp.", "Nested more than {limit} levels deep."),
     "not_json": ("Nội dung không phải JSON.", "The body is not JSON."),
     "body_broken": ("Nội dung bị hỏng trên đường gửi.", "The body is broken."),
 }

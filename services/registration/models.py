@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from services.registration.domain.account import Account
-from services.registration.domain.declaration import Applicant, Declaration
+from services.registration.domain.declaration import NUMBER, Applicant, Declaration
 from services.registration.domain.upload import Upload
 from shared.database import Moment, Stored, mapping
 from shared.errors import NotFound
@@ -101,6 +101,8 @@ mapper.map_imperatively(Upload, uploads)
 
 
 def get_declaration(session: Session, number: str, *, for_update: bool = False) -> Declaration:
+    if not NUMBER.fullmatch(number):
+        raise NotFound  # a NUL or half a surrogate pair cannot even be asked for
     query = sa.select(Declaration).where(declarations.c.number == number)
     found = session.scalars(query.with_for_update() if for_update else query).first()
     if found is None:

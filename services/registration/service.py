@@ -44,7 +44,7 @@ from shared.events import (
     DeclarationReturned,
 )
 from shared.framework import Database, Desk, Files, GreenStore, Sealed, Setting, every, in_thread, listen, rpc
-from shared.passwords import hash_password
+from shared.passwords import hash_drawn_password
 from shared.seals import Seal
 from shared.words import utc_now
 
@@ -204,7 +204,7 @@ class Registration(Desk):
     @listen(DeclarationApproved)
     def on_declaration_approved(self, event: DeclarationApproved) -> None:
         password = first_password()
-        hashed, sealed = in_thread(hash_password, password), self.seal.close(password)
+        hashed, sealed = in_thread(hash_drawn_password, password), self.seal.close(password)
         with self.database.begin() as session:
             account.activate_account(session, event, password_hash=hashed, sealed_password=sealed, at=utc_now())
 

@@ -70,6 +70,8 @@ class FrontDoor:
         given = request.headers.get("X-Request-Id", "")
         usable = given.isascii() and given.isprintable() and 0 < len(given) <= logs.REQUEST_ID_LENGTH
         environ["vssid.request_id"] = given if usable else logs.new_request_id()
+        if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
+            environ["wsgi.input_terminated"] = True  # eventlet ends it; werkzeug reads nothing without this
         began = time.monotonic()
         response, route = self._respond(request)
         response.headers["X-Request-Id"] = environ["vssid.request_id"]
@@ -107,6 +109,8 @@ class FrontDoor:
             rule, values = self._map.bind_to_environ(request.environ).match(return_rule=True)
         except HTTPException as refusal:
             return self._service.present(problem_of(refusal), request, refusal), "unknown"
+        if not all(value.isprintable() for value in values.values()):
+            return self._service.present(NotFound(), request), "unknown"  # PostgreSQL takes no NUL
         request.path_values = values  # type: ignore[attr-defined]
         return rule.endpoint.handle_request(request), rule.rule
 

@@ -70,10 +70,25 @@ GOOD = {
 }
 FIELDS = sorted(GOOD)
 TEXTUAL = ("text", "name", "line", "paragraph", "code", "mobile", "mail", "choice", "count", "day")
-KNOWN = set(
-    "required null wrong_type unknown_field empty too_long unprintable_characters not_a_name unusual_characters"
-    " not_a_code not_a_mobile not_an_email must_be_accepted not_a_choice not_a_number out_of_range not_a_date".split()
-)
+KNOWN = {
+    "required",
+    "null",
+    "wrong_type",
+    "unknown_field",
+    "empty",
+    "too_long",
+    "unprintable_characters",
+    "not_a_name",
+    "unusual_characters",
+    "not_a_code",
+    "not_a_mobile",
+    "not_an_email",
+    "must_be_accepted",
+    "not_a_choice",
+    "not_a_number",
+    "out_of_range",
+    "not_a_date",
+}
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),

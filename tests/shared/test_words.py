@@ -21,7 +21,26 @@ from shared.words import (
 )
 
 MONDAY = datetime(2026, 8, 3, 2, 0, tzinfo=UTC)
-PREFIXES = "032 039 052 055 056 058 059 070 076 079 081 085 086 088 089 090 096 099".split()
+PREFIXES = (
+    "032",
+    "039",
+    "052",
+    "055",
+    "056",
+    "058",
+    "059",
+    "070",
+    "076",
+    "079",
+    "081",
+    "085",
+    "086",
+    "088",
+    "089",
+    "090",
+    "096",
+    "099",
+)
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
@@ -142,7 +161,7 @@ def test_working_days_leave_weekends_out(now, days, before):
     assert working_days_before(now, days) == before
 
 
-@given(st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)), st.integers(1, 40))
+@given(st.timedeltas(timedelta(-9999), timedelta(9999)).map(MONDAY.__add__), st.integers(1, 40))
 def test_between_two_moments_lie_so_many_working_days(now, days):
     before = working_days_before(now, days)
     passed = [before + timedelta(days=day) for day in range((now - before).days)]

@@ -1,6 +1,7 @@
 """The household register (HGĐ): who has which insurance code (S14, S72-S74)."""
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 from shared.errors import Refused
@@ -16,6 +17,16 @@ class Person:
     birth_date: str
     gender: str
     id_number: str | None = None
+
+
+def is_birth_date(text: str) -> bool:
+    """Say whether this is a date of birth as the register writes it."""
+    if len(text) == 4:
+        return text.isascii() and text.isdecimal()
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 class Match(StrEnum):

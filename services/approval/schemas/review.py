@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Any
 
 from marshmallow import Schema, fields, post_load
@@ -15,6 +15,7 @@ from shared.messages import schema_of
 from shared.words import Condition, DeclarationKind, Status
 
 VIETNAM = timezone(timedelta(hours=7))  # officers search by the days of their own calendar
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 1, 1)  # a zone's hours do not lead out of the calendar
 
 
 class SignInForm(Form):
@@ -171,8 +172,10 @@ def read_cursor(text: str | None) -> tuple[datetime, str] | None:
         return None
     try:
         moment, number = base64.urlsafe_b64decode(text).decode().split("|")
-        return datetime.fromisoformat(moment), number
-    except (ValueError, binascii.Error):
+        if not number.isprintable():
+            raise ValueError("no number of ours")
+        return datetime.fromisoformat(moment).astimezone(UTC), number
+    except (ValueError, OverflowError, binascii.Error):
         raise Invalid(errors=[FieldError("cursor", "not_a_cursor")]) from None
 
 
@@ -182,4 +185,6 @@ def stamp(moment: datetime) -> str:
 
 
 def _midnight(day: date | None, days: int = 0) -> datetime | None:
-    return datetime.combine(day + timedelta(days=days), time(), VIETNAM) if day else None
+    if day is None:
+        return None
+    return datetime.combine(min(max(day, FIRST_DAY), LAST_DAY) + timedelta(days=days), time(), VIETNAM)

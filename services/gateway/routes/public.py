@@ -11,6 +11,7 @@ from services.gateway.bodies import file_of, json_of
 from services.gateway.problems import language_of
 from shared.database import new_id
 from shared.framework import Answer, Files, GreenStore, Remote, route
+from shared.words import mobile_number
 
 PICTURE_SECONDS = 8.0  # reading a large picture takes a second; several wait for the same processors
 
@@ -127,7 +128,7 @@ class PublicRoutes:
     def _count_phone(self, form: Any) -> None:
         phone = form.get("phone") if isinstance(form, dict) else None
         if isinstance(phone, str) and len(phone) <= 20:
-            self.limits.count("phone", phone)
+            self.limits.count("phone", mobile_number(phone) or phone)
 
 
 def _tracking_code(request: Request) -> str:

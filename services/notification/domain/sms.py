@@ -1,6 +1,7 @@
 """What fits into an SMS: the GSM-7 alphabet, Vietnamese folded into it, and segments as carriers count them."""
 
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import count
 
@@ -24,7 +25,7 @@ LEAST = 12  # letters of a shortened word that still say something
 
 
 def folded(text: str) -> str:
-    """Return the text in GSM-7, letter by letter: Nguyễn → Nguyen, 안 → an; never a "?" that was not there."""
+    """Return the text in GSM-7, letter by letter: Nguyễn → Nguyen, 안 → An; never a "?" that was not there."""
     return "".join(_folded_letter(letter) for letter in unicodedata.normalize("NFKC", text))
 
 
@@ -66,20 +67,26 @@ def composed(start: str, advice: str, end: str, values: dict[str, str], *, short
     Where they are too long, ``advice`` is left out first, then the value called ``shortens`` is cut. Only a
     text whose other parts need more already takes more: with accents, the link alone fills a segment and more.
     """
-    written = {name: tidy(value) for name, value in values.items()}
+    spelled = _composed_letters if accents else folded
+    start, advice, end = spelled(start), spelled(advice), spelled(end)
+    written = {name: tidy(spelled(value)) for name, value in values.items()}
+    whole, without_advice = (template.format_map(written) for template in (start + advice + end, start + end))
+    value = written[shortens]
+
+    def cut_to(length: int) -> str:
+        shorter = value[:length].rstrip(" .,;:-") + CUT
+        return (start + end).format_map({**written, shortens: shorter}).replace(CUT + ".", CUT)
+
     for limit in count(SEGMENTS):
-        for template in (start + advice + end, start + end):
-            text = _written(template, written, accents)
+        for text in (whole, without_advice):
             if segments(text) <= limit:
                 return text
-        for length in range(len(written[shortens]) - 1, LEAST - 1, -1):
-            shorter = {**written, shortens: written[shortens][:length].rstrip(" .,;:-") + CUT}
-            text = _written(start + end, shorter, accents)
-            if segments(text) <= limit:
-                return text
+        lengths = range(LEAST, len(value))
+        fitting = bisect_right(lengths, limit, key=lambda length: segments(cut_to(length)))
+        if fitting:
+            return cut_to(lengths[fitting - 1])
     raise AssertionError("count() has no end")
 
 
-def _written(template: str, values: dict[str, str], accents: bool) -> str:
-    text = template.format_map(values).replace(CUT + ".", CUT)
-    return unicodedata.normalize("NFC", text) if accents else folded(text)
+def _composed_letters(text: str) -> str:
+    return unicodedata.normalize("NFC", text)

@@ -18,6 +18,7 @@ from shared.events import (
 )
 from shared.words import Address, Agency, Condition, Contact, IdDocument, Status, condition
 
+NUMBER = re.compile(r"[0-9]{4}-[0-9]{7,12}")
 TRACKING_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that are mistaken for another when read aloud
 TRACKING_LENGTH = 10
 NO_PROVINCES = frozenset(  # gaps in the statistical office's codes from 001 to 096

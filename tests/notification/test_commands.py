@@ -1,0 +1,57 @@
+"""`vssid messages`, as an operator types it."""
+
+import pytest
+from click.testing import CliRunner
+
+from services.notification import handlers
+from services.notification.commands import messages
+from services.notification.domain.occasion import rejected
+from shared.words import utc_now
+from tests.notification.facts import declaration_rejected
+
+
+@pytest.fixture
+def type_in(settings, database, monkeypatch):
+    monkeypatch.setenv("VAR_DIR", settings.var_dir)
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    return lambda *words: CliRunner().invoke(messages, words)
+
+
+@pytest.fixture
+def failed(database):
+    """The SMS of a rejection that failed, beside a mail that waits."""
+    with database.begin() as session:
+        handlers.tell(session, rejected(declaration_rejected()), accents=False, request_id="r", at=utc_now())
+    with database.begin() as session:
+        taken = handlers.take_due(session, "sms", lease=utc_now() - utc_now(), at=utc_now())
+        taken.fail("twilio_21211", utc_now())
+    return taken
+
+
+def test_what_did_not_arrive_is_listed_without_saying_whose_it_is(type_in, failed):
+    shown = type_in("list")
+    assert shown.exit_code == 0
+    (line,) = shown.output.splitlines()
+    for part in (failed.message_id, "failed", "sms", "+84•••••678", "declaration_rejected", "twilio_21211"):
+        assert part in line
+    assert "+84912345678" not in line
+
+
+def test_other_states_are_listed_when_asked_for(type_in, failed):
+    assert "t•••@vidu.example" in type_in("list", "--state", "queued").output
+
+
+def test_a_message_that_is_over_cannot_be_tried_again(type_in, failed):
+    refused = type_in("retry", failed.message_id)
+    assert refused.exit_code == 1
+    assert "is failed" in refused.output
+
+
+def test_a_waiting_message_is_made_due(type_in, failed, database):
+    with database.begin() as session:
+        (mail,) = handlers.list_messages(session, ["queued"], 10)
+    assert "is due now" in type_in("retry", mail.message_id).output
+
+
+def test_a_message_that_is_not_there_is_said_so(type_in):
+    assert "there is no message nobody" in type_in("retry", "nobody").output

@@ -1,0 +1,460 @@
+"""The work of the registration desk, on its real tables."""
+
+from datetime import date, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from services.registration import models
+from services.registration.domain.account import Account
+from services.registration.domain.upload import Upload
+from services.registration.handlers.account import activate_account
+from services.registration.handlers.declaration import (
+    draft_declaration,
+    expire_declarations,
+    find_declaration,
+    note_card,
+    receive_declaration,
+    reject_declaration,
+    return_declaration,
+    submit_declaration,
+    withdraw_declaration,
+)
+from services.registration.handlers.upload import drop_unused_uploads, find_upload
+from services.registration.schemas.declaration import DeclarationForm
+from shared import forms
+from shared.errors import FieldError, Invalid, NotFound, Refused
+from shared.events import (
+    CardIssued,
+    DeclarationExpired,
+    DeclarationReceived,
+    DeclarationRejected,
+    DeclarationReturned,
+    DeclarationSubmitted,
+    DeclarationWithdrawn,
+)
+from shared.words import Address, Condition, Contact, Status
+from tests.databases import announced
+from tests.people import (
+    AGENCY,
+    AT,
+    FULL_NAME,
+    ID_DOCUMENT,
+    INSURANCE_CODE,
+    PHOTOS,
+    account_activated,
+    declaration_approved,
+    declaration_form,
+)
+from tests.registration.conftest import picture
+
+LATER = AT + timedelta(days=1)
+DEADLINE = AT + timedelta(days=10)
+ADDRESS = Address(province_code="79", province_name="Thành phố Hồ Chí Minh", street="12 Đường Mẫu")
+CONTACT = Contact(phone="+84912345678", email="tran.thi.mau@vidu.example", language="en")
+KEYS = {purpose: f"uploads/{upload_id}.jpg" for purpose, upload_id in PHOTOS.items()}
+
+
+def submit(database, *, at=AT, **changes):
+    checked = forms.read(DeclarationForm(), declaration_form(**changes)) | {"language": "en"}
+    with database.begin() as session:
+        return submit_declaration(session, draft_declaration(session, checked, days=10, at=at))
+
+
+def fresh_photos(database, count):
+    """Keep the pictures of another declaration, and return their ids by purpose."""
+    ids = {purpose: f"00000000-0000-4000-9000-{count:04d}{at:08d}" for at, purpose in enumerate(PHOTOS)}
+    with database.begin() as session:
+        session.add_all(picture(purpose, upload_id) for purpose, upload_id in ids.items())
+    return ids
+
+
+def found(database, declaration):
+    with database.begin() as session:
+        return models.declaration_by_id(session, declaration.declaration_id)
+
+
+def about(declaration):
+    return {"declaration_id": declaration.declaration_id, "number": declaration.number}
+
+
+def heard(database, handler, event):
+    with database.begin() as session:
+        handler(session, event)
+
+
+def approve(database, declaration, *, at=LATER, **changes):
+    event = declaration_approved(**about(declaration), contact=CONTACT, at=LATER, **changes)
+    with database.begin() as session:
+        activate_account(session, event, password_hash="hash", sealed_password="sealed", at=at)
+
+
+def rejection(declaration):
+    person = {"full_name": FULL_NAME, "contact": CONTACT, "agency": AGENCY}
+    return DeclarationRejected(**about(declaration), **person, officer="canbo.mau", reason="Ảnh mờ", at=LATER)
+
+
+def withdraw(database, declaration, *, tracking_code=None, at=LATER):
+    code = declaration.tracking_code if tracking_code is None else tracking_code
+    with database.begin() as session:
+        return withdraw_declaration(session, number=declaration.number, tracking_code=code, at=at)
+
+
+def rows(database, table):
+    with database.begin() as session:
+        return session.scalar(sa.select(sa.func.count()).select_from(table))
+
+
+def to_erase(database):
+    with database.begin() as session:
+        return set(models.files_to_erase(session, 100))
+
+
+def account_of(database, insurance_code=INSURANCE_CODE) -> Account | None:
+    with database.begin() as session:
+        return models.account_of(session, insurance_code)
+
+
+# submitted
+
+
+def test_a_declaration_is_kept_and_told(database):
+    declaration = submit(database)
+    assert found(database, declaration) == declaration
+    assert (declaration.number, declaration.status) == ("2026-0000001", Status.PENDING)
+    assert announced(database) == [
+        DeclarationSubmitted(
+            **about(declaration),
+            tracking_code=declaration.tracking_code,
+            kind="register",
+            insurance_code=INSURANCE_CODE,
+            full_name=FULL_NAME,
+            id_document=ID_DOCUMENT,
+            address=ADDRESS,
+            contact=CONTACT,
+            agency=AGENCY,
+            photos=KEYS,
+            form_key=None,
+            expires_at=DEADLINE,
+            at=AT,
+        )
+    ]
+
+
+def test_numbers_are_counted(database):
+    first = submit(database)
+    second = submit(database, insurance_code="7900000025", photos=fresh_photos(database, 2))
+    assert (first.number, second.number) == ("2026-0000001", "2026-0000002")
+
+
+def test_a_paper_that_cannot_be_is_refused(database):
+    with pytest.raises(Invalid) as refusal:
+        submit(database, id_document={"type": "cmnd", "number": "079190000017"})
+    assert refusal.value.errors == (FieldError("id_document.number", "not_a_cmnd"),)
+
+
+@pytest.mark.parametrize(
+    "agency",
+    [
+        {"code": "07922"},
+        {"code": "07921", "closed_on": date(2026, 8, 3)},
+        {"code": "07921", "opened_on": date(2026, 8, 4)},
+    ],
+    ids=["never heard of", "closed today", "opens tomorrow"],
+)
+def test_an_agency_that_does_not_stand_today_is_refused(database, agency):
+    with database.begin() as session:
+        session.execute(sa.update(models.agencies).values(**agency))
+    with pytest.raises(Refused) as refusal:
+        submit(database)
+    assert (refusal.value.code, refusal.value.errors) == (
+        "unknown_agency",
+        (FieldError("agency_code", "unknown_agency"),),
+    )
+
+
+def test_who_has_a_pending_declaration_makes_no_second_one(database):
+    submit(database)
+    with pytest.raises(Refused) as refusal:
+        submit(database, photos=fresh_photos(database, 2))
+    assert refusal.value.code == "declaration_pending"
+    assert len(announced(database)) == rows(database, models.declarations) == 1
+
+
+def test_who_has_an_account_makes_no_declaration(database):
+    approve(database, submit(database))
+    with pytest.raises(Refused) as refusal:
+        submit(database, photos=fresh_photos(database, 2))
+    assert refusal.value.code == "account_exists"
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        withdraw,
+        lambda database, declaration: heard(database, reject_declaration, rejection(declaration)),
+        lambda database, declaration: heard(
+            database, lambda session, at: expire_declarations(session, at=at), DEADLINE
+        ),
+    ],
+    ids=["withdrawn", "rejected", "expired"],
+)
+def test_after_the_end_of_one_declaration_another_may_be_made(database, end):
+    end(database, submit(database))
+    again = submit(database, photos=fresh_photos(database, 2))
+    assert found(database, again).status == Status.PENDING
+
+
+@pytest.mark.parametrize(
+    ("photos", "fields"),
+    [
+        (PHOTOS | {"id_back": "00000000-0000-4000-8000-000000000009"}, ["photos.id_back"]),
+        (PHOTOS | {"id_back": PHOTOS["id_front"]}, ["photos.id_back"]),
+        (
+            PHOTOS | {"id_front": PHOTOS["id_back"], "id_back": PHOTOS["id_front"]},
+            ["photos.id_front", "photos.id_back"],
+        ),
+    ],
+    ids=["never sent", "sent for another purpose", "mixed up"],
+)
+def test_a_picture_that_is_not_there_is_named_and_none_is_taken(database, photos, fields):
+    with pytest.raises(Refused) as refusal:
+        submit(database, photos=photos)
+    assert refusal.value.code == "upload_not_found"
+    assert refusal.value.errors == tuple(FieldError(field, "upload_not_found") for field in fields)
+    with database.begin() as session:
+        assert find_upload(session, PHOTOS["portrait"]).declaration_id is None
+
+
+def test_a_picture_of_another_declaration_is_not_there(database):
+    submit(database)
+    with pytest.raises(Refused) as refusal:
+        submit(database, insurance_code="7900000025")
+    assert refusal.value.code == "upload_not_found"
+    assert len(refusal.value.errors) == 3
+    with database.begin() as session, pytest.raises(NotFound):
+        find_upload(session, PHOTOS["portrait"])
+
+
+# looked up
+
+
+def test_a_declaration_is_found_by_number_and_tracking_code(database):
+    declaration = submit(database)
+    with database.begin() as session:
+        code = declaration.tracking_code.lower()
+        assert find_declaration(session, number=declaration.number, tracking_code=code) == declaration
+
+
+@pytest.mark.parametrize(
+    ("number", "tracking_code"),
+    [
+        ("2026-0000001", "WRONGCODE2"),
+        ("2026-0000002", None),
+        ("", None),
+        ("2026-0000001\x00", None),
+        ("\ud800", None),
+        ("' OR 1=1 --", None),
+        ("9" * 100_000, None),
+    ],
+    ids=lambda value: ascii(value)[:20],
+)
+@pytest.mark.parametrize("call", [find_declaration, withdraw_declaration], ids=["looked up", "withdrawn"])
+def test_a_wrong_number_or_code_finds_nothing(database, call, number, tracking_code):
+    declaration = submit(database)
+    at = {} if call is find_declaration else {"at": LATER}
+    with database.begin() as session, pytest.raises(NotFound):
+        call(session, number=number, tracking_code=tracking_code or declaration.tracking_code, **at)
+    assert found(database, declaration).status == Status.PENDING
+
+
+# handled
+
+
+def test_an_officer_s_hand_is_noted(database):
+    declaration = submit(database)
+    heard(database, receive_declaration, DeclarationReceived(**about(declaration), version=1, at=LATER))
+    assert found(database, declaration).condition(LATER) == Condition.RECEIVED
+    heard(database, return_declaration, DeclarationReturned(**about(declaration), version=2, at=LATER))
+    assert found(database, declaration).condition(LATER) == Condition.AWAITING_VISIT
+
+
+def test_hands_that_overtake_each_other_end_with_the_newest(database):
+    declaration = submit(database)
+    heard(database, return_declaration, DeclarationReturned(**about(declaration), version=2, at=LATER))
+    heard(database, receive_declaration, DeclarationReceived(**about(declaration), version=1, at=LATER))
+    assert (found(database, declaration).received_at, found(database, declaration).handled_version) == (None, 2)
+
+
+def test_a_rejection_is_kept_with_its_reason(database):
+    declaration = submit(database)
+    heard(database, reject_declaration, rejection(declaration))
+    heard(database, reject_declaration, rejection(declaration))
+    kept = found(database, declaration)
+    assert (kept.status, kept.reason, kept.decided_at) == (Status.REJECTED, "Ảnh mờ", LATER)
+    assert [entry["what"] for entry in kept.history] == ["submitted", "rejected"]
+
+
+@pytest.mark.parametrize(
+    ("handler", "event"),
+    [
+        (receive_declaration, DeclarationReceived(declaration_id="lost", number="2026-0000009", version=1, at=AT)),
+        (return_declaration, DeclarationReturned(declaration_id="lost", number="2026-0000009", version=1, at=AT)),
+    ],
+    ids=["received", "returned"],
+)
+def test_what_is_told_of_a_declaration_we_do_not_have_fails(database, handler, event):
+    with pytest.raises(NotFound):
+        heard(database, handler, event)
+
+
+# approved
+
+
+def test_an_approval_opens_the_account_and_tells_it(database):
+    declaration = submit(database)
+    approve(database, declaration)
+    account = account_of(database)
+    assert (account.full_name, account.contact, account.must_change_password) == (FULL_NAME, CONTACT, True)
+    assert announced(database)[1:] == [
+        account_activated(
+            account_id=account.account_id,
+            **about(declaration),
+            contact=CONTACT,
+            password_expires_at=LATER + timedelta(hours=72),
+            at=LATER,
+        )
+    ]
+    kept = found(database, declaration)
+    assert kept.status == Status.APPROVED
+    assert [entry["what"] for entry in kept.history] == ["submitted", "approved", "account_activated"]
+
+
+def test_an_approval_that_comes_again_changes_nothing(database):
+    declaration = submit(database)
+    approve(database, declaration)
+    before = (found(database, declaration), account_of(database), announced(database))
+    approve(database, declaration, at=DEADLINE)
+    assert (found(database, declaration), account_of(database), announced(database)) == before
+
+
+def test_an_approval_after_a_withdrawal_opens_no_account(database):
+    declaration = submit(database)
+    withdraw(database, declaration)
+    approve(database, declaration)
+    assert account_of(database) is None
+    assert [type(event) for event in announced(database)] == [DeclarationSubmitted, DeclarationWithdrawn]
+
+
+def test_an_approval_on_its_way_at_the_deadline_opens_the_account_of_an_expired_declaration(database):
+    declaration = submit(database)
+    heard(database, lambda session, at: expire_declarations(session, at=at), DEADLINE)
+    approve(database, declaration, at=DEADLINE)
+    assert account_of(database).full_name == FULL_NAME
+    assert (found(database, declaration).status, found(database, declaration).applicant) == (Status.APPROVED, None)
+    assert announced(database)[-1].name == "account_activated"
+
+
+def test_a_person_has_one_account_whatever_is_approved(database):
+    first = submit(database)
+    second = submit(database, insurance_code="7900000025", photos=fresh_photos(database, 2))
+    approve(database, first)
+    approve(database, second)
+    assert rows(database, models.accounts) == 1
+    assert account_of(database).declaration_id == first.declaration_id
+
+
+def test_a_card_is_noted_once(database):
+    declaration = submit(database)
+    card = CardIssued(
+        card_id="card-1",
+        account_id="account-1",
+        declaration_id=declaration.declaration_id,
+        insurance_code=INSURANCE_CODE,
+        card_number="GD4797900000017",
+        serial=1,
+        at=LATER,
+    )
+    heard(database, note_card, card)
+    heard(database, note_card, card)
+    assert [entry["what"] for entry in found(database, declaration).history] == ["submitted", "card_issued"]
+
+
+# withdrawn and expired
+
+
+def test_a_withdrawn_declaration_is_forgotten_with_its_pictures(database):
+    declaration = submit(database)
+    withdraw(database, declaration)
+    kept = found(database, declaration)
+    assert (kept.status, kept.applicant, kept.insurance_code) == (Status.WITHDRAWN, None, None)
+    assert to_erase(database) == set(KEYS.values())
+    assert rows(database, models.uploads) == 0
+    assert announced(database)[1:] == [DeclarationWithdrawn(**about(declaration), at=LATER)]
+
+
+def test_nothing_personal_is_left_in_the_row_of_a_forgotten_declaration(database):
+    declaration = submit(database)
+    withdraw(database, declaration)
+    with database.begin() as session:
+        row = session.execute(sa.select(models.declarations)).mappings().one()
+    left = repr({column: value for column, value in row.items() if column != "agency"})
+    assert not [word for word in (FULL_NAME, INSURANCE_CODE, "912345678", "vidu.example", "Đường Mẫu") if word in left]
+
+
+def test_a_declaration_is_withdrawn_once(database):
+    declaration = submit(database)
+    withdraw(database, declaration)
+    with pytest.raises(Refused) as refusal:
+        withdraw(database, declaration)
+    assert refusal.value.code == "already_decided"
+    assert len(announced(database)) == 2
+
+
+def test_a_decided_declaration_is_not_withdrawn_and_keeps_its_pictures(database):
+    declaration = submit(database)
+    approve(database, declaration)
+    with pytest.raises(Refused):
+        withdraw(database, declaration)
+    assert (to_erase(database), rows(database, models.uploads)) == (set(), 3)
+
+
+def test_a_declaration_expires_at_its_deadline_and_not_before(database):
+    declaration = submit(database)
+    with database.begin() as session:
+        assert expire_declarations(session, at=DEADLINE - timedelta(seconds=1)) == 0
+    with database.begin() as session:
+        assert expire_declarations(session, at=DEADLINE) == 1
+    kept = found(database, declaration)
+    assert (kept.status, kept.applicant, kept.insurance_code) == (Status.EXPIRED, None, None)
+    assert to_erase(database) == set(KEYS.values())
+    assert announced(database)[1:] == [
+        DeclarationExpired(**about(declaration), full_name=FULL_NAME, contact=CONTACT, agency=AGENCY, at=DEADLINE)
+    ]
+
+
+def test_a_declaration_expires_once(database):
+    submit(database)
+    for _ in range(2):
+        heard(database, lambda session, at: expire_declarations(session, at=at), DEADLINE)
+    assert [type(event) for event in announced(database)] == [DeclarationSubmitted, DeclarationExpired]
+
+
+def test_a_decided_declaration_does_not_expire(database):
+    declaration = submit(database)
+    heard(database, reject_declaration, rejection(declaration))
+    with database.begin() as session:
+        assert expire_declarations(session, at=DEADLINE) == 0
+    assert found(database, declaration).status == Status.REJECTED
+
+
+def test_pictures_nobody_used_are_dropped_after_a_day(database):
+    submit(database)
+    unused = fresh_photos(database, 2)
+    with database.begin() as session:
+        assert drop_unused_uploads(session, at=AT + timedelta(hours=24)) == 0
+    with database.begin() as session:
+        assert drop_unused_uploads(session, at=AT + timedelta(hours=24, seconds=1)) == 3
+    assert to_erase(database) == {f"uploads/{upload_id}.jpg" for upload_id in unused.values()}
+    with database.begin() as session:
+        assert set(session.scalars(sa.select(Upload.upload_id))) == set(PHOTOS.values())

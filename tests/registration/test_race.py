@@ -1,0 +1,77 @@
+"""Several instances of the desk and one person, on PostgreSQL, where rows really lock."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+
+from services.registration import models
+from services.registration.service import Registration
+from shared.errors import NotFound, Refused
+from shared.seals import Seal
+from tests.databases import announced, desk_database
+from tests.people import PHOTOS, declaration_approved, declaration_form
+from tests.registration.conftest import furnish, picture
+
+INSTANCES = 4
+
+
+@pytest.fixture
+def database(postgresql_settings):
+    with desk_database("registration", postgresql_settings) as database:
+        furnish(database)
+        yield database
+
+
+@pytest.fixture
+def desk(database, settings):
+    desk = Registration()
+    desk.database, desk.seal, desk.declaration_days = database, Seal(settings.seal_key), 10.0
+    return desk
+
+
+def at_once(act):
+    """Do something in every instance at once; return the answers and the refusals."""
+    with ThreadPoolExecutor(INSTANCES) as instances:
+        doing = [instances.submit(act, count) for count in range(INSTANCES)]
+    answers = [one.result() for one in doing if one.exception() is None]
+    return answers, [one.exception() for one in doing if one.exception() is not None]
+
+
+def test_of_several_declarations_of_one_person_at_once_one_is_taken(desk, database):
+    photos = [
+        {purpose: f"00000000-0000-4000-9000-{count:04d}{at:08d}" for at, purpose in enumerate(PHOTOS)}
+        for count in range(INSTANCES)
+    ]
+    with database.begin() as session:
+        session.add_all(picture(purpose, one) for ids in photos for purpose, one in ids.items())
+    answers, refusals = at_once(
+        lambda count: desk.submit_declaration(declaration_form(photos=photos[count], email_copy=False), "vi", None)
+    )
+    assert len(answers) == len(announced(database)) == 1
+    assert [(type(one), one.code) for one in refusals] == [(Refused, "declaration_pending")] * (INSTANCES - 1)
+
+
+def test_of_several_declarations_with_one_key_at_once_each_gets_the_same_answer(desk, database):
+    answers, refusals = at_once(lambda _: desk.submit_declaration(declaration_form(email_copy=False), "vi", "key-1"))
+    assert refusals == []
+    assert answers == [answers[0]] * INSTANCES
+    assert len(announced(database)) == 1
+
+
+def test_an_approval_heard_several_times_at_once_opens_one_account(desk, database):
+    number = desk.submit_declaration(declaration_form(email_copy=False), "vi", None)["number"]
+    with database.begin() as session:
+        declaration = models.get_declaration(session, number)
+    approval = declaration_approved(declaration_id=declaration.declaration_id, number=number)
+    _, refusals = at_once(lambda _: desk.on_declaration_approved(approval))
+    assert refusals == []
+    assert [event.name for event in announced(database)] == ["declaration_submitted", "account_activated"]
+    with database.begin() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(models.accounts)) == 1
+
+
+@pytest.mark.parametrize("number", ["2026-0000001\x00", "\ud800"], ids=ascii)
+def test_a_number_postgresql_cannot_be_asked_for_finds_nothing(desk, number):
+    with pytest.raises(NotFound):
+        desk.get_declaration(number, "ABCDEFGH23")
