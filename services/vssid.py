@@ -295,3 +295,7 @@ def replay_dead(queue: str | None, event_id: str | None) -> None:
 def drop_dead(queue: str | None, event_id: str | None) -> None:
     """Delete dead events for good."""
     click.echo(f"{_letters().drop(_chosen(queue, event_id))} events deleted")
+
+
+if __name__ == "__main__":
+    main()

@@ -44,7 +44,8 @@ def read(form: Schema, data: Any) -> dict[str, Any]:
     try:
         return dict(form.load(data))
     except ValidationError as refusal:
-        raise Invalid(errors=list(islice(_flat("", refusal.normalized_messages()), MOST_ERRORS))) from None
+        faults = refusal.normalized_messages()  # type: ignore[no-untyped-call]
+        raise Invalid(errors=list(islice(_flat("", faults), MOST_ERRORS))) from None
 
 
 def _flat(path: str, messages: Any) -> Any:
@@ -64,7 +65,7 @@ def _flat(path: str, messages: Any) -> Any:
 
 def refuse(code: str, **details: Any) -> ValidationError:
     """Return the refusal of the field at hand."""
-    return ValidationError([FieldError("", code, details)])  # type: ignore[list-item]
+    return ValidationError([FieldError("", code, details)])
 
 
 class Text(fields.Field[str]):

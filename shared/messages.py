@@ -4,7 +4,6 @@ import dataclasses
 import types
 import typing
 from datetime import UTC, date, datetime
-from functools import cache
 from typing import Any
 
 import orjson
@@ -23,13 +22,21 @@ SCALARS: dict[Any, type[fields.Field[Any]]] = {
 }
 
 
+_schemas: dict[type, Schema] = {}
+
+
 class UnknownEvent(Exception):
     """A message names an event that this version does not know."""
 
 
-@cache
-def schema_of(kind: Any) -> Schema:
+def schema_of(kind: type) -> Schema:
     """Return the schema of a dataclass. Unknown fields are passed over; a missing one takes its default."""
+    if kind not in _schemas:
+        _schemas[kind] = _made(kind)
+    return _schemas[kind]
+
+
+def _made(kind: Any) -> Schema:
     hints = typing.get_type_hints(kind)
     members: dict[str, Any] = {one.name: _field(hints[one.name], one) for one in dataclasses.fields(kind)}
 
@@ -49,7 +56,7 @@ def _field(hint: Any, one: "dataclasses.Field[Any]") -> fields.Field[Any]:
     required = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
     options: dict[str, Any] = {"required": required, "allow_none": optional}
     if dataclasses.is_dataclass(hint):
-        return fields.Nested(type(schema_of(hint)), **options)
+        return fields.Nested(type(schema_of(typing.cast(type, hint))), **options)
     if typing.get_origin(hint) is dict:
         return fields.Dict(keys=fields.String(), values=fields.String(), **options)
     if hint is datetime:

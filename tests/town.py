@@ -11,8 +11,10 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
 from itertools import count
@@ -119,6 +121,18 @@ def until(happened: Callable[[], Any], what: str, seconds: float = HAPPENS_WITHI
         if time.monotonic() > end:
             raise AssertionError(f"{what}: not within {seconds:.0f} s")
         time.sleep(0.02)
+
+
+def at_once(*acts: Callable[[], Any]) -> list[Any]:
+    """Do all of these at the same instant, each in a thread of its own; return what each returned."""
+    start = threading.Barrier(len(acts))
+
+    def act_on_start(act: Callable[[], Any]) -> Any:
+        start.wait(HAPPENS_WITHIN)
+        return act()
+
+    with ThreadPoolExecutor(len(acts)) as threads:
+        return list(threads.map(act_on_start, acts))
 
 
 def free_port() -> int:

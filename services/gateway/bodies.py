@@ -12,6 +12,7 @@ from shared.errors import FieldError, Invalid, TooLarge, Unsupported
 LARGEST_JSON = 2 * 1024 * 1024  # bytes; far above any form, so that a field that is too long is named
 LARGEST_FILE = 8 * 1024 * 1024  # bytes
 AROUND_FILE = 64 * 1024  # bytes of multipart lines and fields around the file
+IN_MEMORY = 256 * 1024  # bytes werkzeug holds while it looks for a boundary; it reads 64 KiB at a time, so no fewer
 DEEPEST_JSON = 32  # objects inside objects; orjson reads deeper ones than it writes, and no form is so deep
 
 
@@ -50,7 +51,7 @@ def file_of(request: Request, name: str, fields: tuple[str, ...] = ()) -> tuple[
     if request.mimetype != "multipart/form-data":
         raise Unsupported(expected="multipart/form-data")
     request.max_content_length = LARGEST_FILE + AROUND_FILE
-    request.max_form_memory_size = AROUND_FILE
+    request.max_form_memory_size = IN_MEMORY
     try:
         files, values = request.files, request.form
     except RequestEntityTooLarge:

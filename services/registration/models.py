@@ -182,7 +182,8 @@ def open_agencies(
     query = query.where(_open(today), agencies.c.code > after).order_by(agencies.c.code).limit(limit)
     if province_code is not None:
         query = query.where(agencies.c.province_code == province_code)
-    return [dict(row) for row in session.execute(query).mappings()]
+    # SQLAlchemy's names of columns are no plain str, and JSON takes no other key
+    return [{str(name): value for name, value in row.items()} for row in session.execute(query).mappings()]
 
 
 def put_agency(session: Session, agency: dict[str, Any]) -> None:

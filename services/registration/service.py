@@ -92,9 +92,12 @@ class Registration(Desk):
                     lambda: upload_view(upload.keep_upload(session, replace(kept))),
                 )
 
-        answer = again_on_conflict(keep)
-        if answer["upload_id"] != upload_id:
-            self.files.remove(kept.key)
+        answer: dict[str, Any] = {}
+        try:
+            answer = again_on_conflict(keep)
+        finally:
+            if answer.get("upload_id") != upload_id:
+                self.files.remove(kept.key)
         return answer
 
     @rpc

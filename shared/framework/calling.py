@@ -34,7 +34,11 @@ def queue_name(prefix: str, desk: str) -> str:
 def answer_of(result: Any, error: BaseException | None) -> bytes:
     """Return the reply: the result, or the problem as itself, or only that something broke."""
     if error is None:
-        return orjson.dumps({"result": result})
+        try:
+            return orjson.dumps({"result": result})
+        except TypeError as unwritable:  # raised further, it would end the whole process
+            log.error("answer_unwritable", exc_info=unwritable)
+            error = unwritable
     problem = error if isinstance(error, Problem) else Problem("unexpected")
     return orjson.dumps({"problem": to_wire(problem)})
 

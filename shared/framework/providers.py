@@ -22,7 +22,7 @@ log = logs.log(__name__)
 
 def in_thread(act: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
     """Do something that would hold up every green thread (hashing, pictures, files) in a real thread."""
-    return tpool.execute(act, *arguments, **named)  # type: ignore[no-any-return]
+    return tpool.execute(act, *arguments, **named)
 
 
 def in_time(seconds: float, late: BaseException, act: Callable[..., Result], *arguments: Any) -> Result:

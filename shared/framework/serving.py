@@ -148,12 +148,13 @@ class Route(HttpRequestHandler):
     def handle_request(self, request: Request) -> Response:
         service = self.container.service_cls
         done = Event()
+        values: dict[str, Any] = request.path_values  # type: ignore[attr-defined]
         try:
             self.server.doorkeeper.admit(request, self.limit)
             self.container.spawn_worker(
                 self,
                 (request,),
-                request.path_values,
+                values,
                 context_data={"request_id": request.environ["vssid.request_id"]},
                 handle_result=lambda worker, result, exc_info: self._finish(done, result, exc_info),
             )

@@ -13,10 +13,11 @@ class Every(Timer):
     """Runs a method again and again, ``timer_seconds`` of the settings apart, or the seconds given."""
 
     def __init__(self, seconds: float | None = None) -> None:
-        super().__init__(interval=seconds or 0, eager=True)
+        super().__init__(interval=0, eager=True)
+        self.seconds = seconds
 
     def setup(self) -> None:
-        self.interval = self.interval or self.container.config["SETTINGS"].timer_seconds
+        self.interval = self.seconds or self.container.config["SETTINGS"].timer_seconds
 
     def handle_result(self, worker_ctx: Any, result: Any, exc_info: Any) -> tuple[Any, Any]:
         if exc_info:

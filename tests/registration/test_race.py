@@ -6,11 +6,11 @@ import pytest
 import sqlalchemy as sa
 
 from services.registration import models
+from services.registration.handlers.account import activate_account
 from services.registration.service import Registration
 from shared.errors import NotFound, Refused
-from shared.seals import Seal
 from tests.databases import announced, desk_database
-from tests.people import PHOTOS, declaration_approved, declaration_form
+from tests.people import AT, PHOTOS, declaration_approved, declaration_form
 from tests.registration.conftest import furnish, picture
 
 INSTANCES = 4
@@ -24,9 +24,9 @@ def database(postgresql_settings):
 
 
 @pytest.fixture
-def desk(database, settings):
+def desk(database):
     desk = Registration()
-    desk.database, desk.seal, desk.declaration_days = database, Seal(settings.seal_key), 10.0
+    desk.database, desk.declaration_days = database, 10.0
     return desk
 
 
@@ -64,8 +64,12 @@ def test_an_approval_heard_several_times_at_once_opens_one_account(desk, databas
     with database.begin() as session:
         declaration = models.get_declaration(session, number)
     approval = declaration_approved(declaration_id=declaration.declaration_id, number=number)
-    _, refusals = at_once(lambda _: desk.on_declaration_approved(approval))
-    assert refusals == []
+
+    def activate(_):
+        with database.begin() as session:
+            activate_account(session, approval, password_hash="hash", sealed_password="sealed", at=AT)
+
+    assert at_once(activate) == ([None] * INSTANCES, [])
     assert [event.name for event in announced(database)] == ["declaration_submitted", "account_activated"]
     with database.begin() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(models.accounts)) == 1

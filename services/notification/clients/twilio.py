@@ -32,9 +32,9 @@ class TwilioCarrier:
         # a connection a message: one that idled may be dead, and a text lost on it would be of unknown fate
         http = TwilioHttpClient(pool_connections=False)
         http.timeout = (min(CONNECT_SECONDS, timeout), timeout)
-        self._client = Client(
-            unquote(parts.username), unquote(parts.password), http_client=http, environment={"none": "none"}
-        )
+        # an environment that is not empty keeps the package from reading TWILIO_* variables behind SMS_URL's back
+        nothing = {"none": "none"}
+        self._client = Client(unquote(parts.username), unquote(parts.password), http_client=http, environment=nothing)
         if "base_url" in options:
             self._client.api.base_url = options["base_url"][0].rstrip("/")
 

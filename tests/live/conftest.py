@@ -1,0 +1,11 @@
+"""One running town for the tests that leave it as they found it."""
+
+import pytest
+
+from tests.live.town import town
+
+
+@pytest.fixture(scope="module")
+def running(servers, tmp_path_factory):
+    with town(servers, tmp_path_factory.mktemp("town")) as here:
+        yield here

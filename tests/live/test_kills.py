@@ -1,0 +1,58 @@
+"""Processes die at any moment: nothing is lost, and nobody is told twice."""
+
+import os
+import random
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from services.smoke import AGENCY
+from services.walk import Walk
+from tests.live.town import until
+
+DECLARATIONS = int(os.environ.get("LIVE_N", "200"))
+VICTIMS = ("approval", "registration", "notification", "relay")
+SEED = 20201116
+AT_ONCE = 6
+
+
+def test_nothing_is_lost_and_nobody_told_twice_while_processes_are_killed(running):
+    people = running.prepare(SEED, DECLARATIONS)
+    officer, over, kills = running.officer(SEED), threading.Event(), Counter()
+
+    def kill_at_random():
+        chance = random.Random(SEED)
+        while not over.wait(chance.uniform(0.5, 2.0)):
+            victim = chance.choice(VICTIMS)
+            running.restart(victim)
+            kills[victim] += 1
+
+    def whole_way(person):
+        going = Walk(running.url, as_officer=officer)
+        declared = going.submit(person, AGENCY)
+        going.approve(declared["number"])
+        return declared
+
+    killer = threading.Thread(target=kill_at_random)
+    killer.start()
+    try:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            declared = list(pool.map(whole_way, people))
+    finally:
+        over.set()
+        killer.join()
+
+    assert set(kills) == set(VICTIMS), f"too short a run to kill everybody: {kills}"
+    until(lambda: running.count("cards", "cards") >= DECLARATIONS, "a card for everybody", 180)
+    running.until_quiet()
+    assert len({one["number"] for one in declared}) == DECLARATIONS
+    assert running.count("registration", "declarations", "status = 'approved'") == DECLARATIONS
+    assert running.count("registration", "accounts") == DECLARATIONS
+    assert running.count("cards", "cards") == DECLARATIONS
+    assert running.dead() == []
+    told = Counter(sms.to for sms in running.texts.messages())
+    assert told == {person.phone: 2 for person in people}
+    written = Counter(mail.recipients[0] for mail in running.mails.messages())
+    assert written == {person.email: 2 for person in people}
+    assert set(running.texts.counts().values()) == {1}
+    print(f"\n{DECLARATIONS} declarations, kills: {dict(kills)}")

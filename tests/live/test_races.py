@@ -1,0 +1,66 @@
+"""Two officers decide at the same instant: one decision each, and one consequence."""
+
+import os
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import requests
+
+from services.smoke import AGENCY
+from services.walk import Walk
+from tests.live.town import until
+
+RACES = int(os.environ.get("LIVE_N", "200"))
+SEED, SECOND = 20210601, 20210602
+APPROVAL = ("approval", {"identity_checked": True})
+REJECTION = ("rejection", {"reason": "Ảnh không rõ"})
+
+
+def test_of_two_decisions_at_the_same_instant_one_stands(running):
+    people = running.prepare(SEED, RACES)
+    running.prepare(SECOND, 0)
+    officer = running.officer(SEED)
+    with ThreadPoolExecutor(6) as pool:
+        declared = list(pool.map(lambda one: Walk(running.url).submit(one, AGENCY), people))
+    numbers = [one["number"] for one in declared]
+    listed = ", ".join(f"'{number}'" for number in numbers)
+    until(lambda: running.count("approval", "reviews", f"number IN ({listed})") == RACES, "every review is open")
+    cards_before = running.count("cards", "cards")
+
+    second = running.officer(SECOND)
+    verdicts = Counter()
+    for place, number in enumerate(numbers):
+        other = REJECTION if place % 2 else APPROVAL
+        verdicts.update(race(running.url, number, (officer, APPROVAL), (second, other)))
+
+    assert verdicts["refused"] == RACES
+    assert verdicts["approved"] + verdicts["rejected"] == RACES
+    running.until_quiet()
+    until(
+        lambda: running.count("cards", "cards") - cards_before == verdicts["approved"],
+        "a card for each approval, and for nothing else",
+    )
+    for status in ("approved", "rejected"):
+        where = f"status = '{status}' AND number IN ({listed})"
+        assert running.count("registration", "declarations", where) == verdicts[status]
+        assert running.count("approval", "reviews", where) == verdicts[status]
+    print(f"\n{RACES} races: {dict(verdicts)}")
+
+
+def race(url, number, *decisions):
+    """Let two officers decide at once; return what became of each decision."""
+    start = threading.Barrier(2)
+
+    def decide(officer, decision):
+        act, body = decision
+        start.wait()
+        headers = officer._officer
+        answer = requests.post(f"{url}/api/v1/officer/reviews/{number}/{act}", json=body, headers=headers, timeout=15)
+        if answer.status_code == 200:
+            return answer.json()["status"]
+        assert (answer.status_code, answer.json()["code"]) == (409, "already_decided"), answer.text
+        return "refused"
+
+    with ThreadPoolExecutor(2) as pool:
+        return [one.result() for one in [pool.submit(decide, *decision) for decision in decisions]]

@@ -1,0 +1,191 @@
+"""A real town for a test: every desk and the relay a process, on real servers, with recording carriers.
+
+Processes are killed, frozen and started again one by one; a proxy before the broker can cut or freeze it.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+import sqlalchemy as sa
+
+from services import smoke
+from services.people import DemoPerson
+from services.walk import Walk
+from shared.seals import new_key
+from shared.settings import DESKS, Settings, read
+from tests.live.proxy import Proxy
+from tests.live.recorders import MailRecorder, TwilioRecorder
+from tests.servers import Servers, delete_prefix, drop_databases, fresh_database_url, fresh_prefix
+
+PROCESSES = (*DESKS, "gateway", "relay")
+VSSID = [sys.executable, "-m", "services.vssid"]
+SECONDS = 90.0
+
+
+@dataclass
+class Town:
+    """The running processes, and how to reach them."""
+
+    environment: dict[str, str]
+    broker: Proxy
+    mails: MailRecorder
+    texts: TwilioRecorder
+    folder: Path
+    ports: dict[str, int] = field(default_factory=dict)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.ports['gateway']}"
+
+    @property
+    def settings(self) -> Settings:
+        return read(self.environment)
+
+    def start(self, name: str) -> None:
+        """Start a process; `until_ready` waits for it."""
+        port = self.ports.setdefault(name, free_port())
+        command = [*VSSID, "relay"] if name == "relay" else [*VSSID, "serve", name]
+        with (self.folder / f"{name}.log").open("ab") as log:
+            environment = {**self.environment, "HTTP_PORT": str(port)}
+            self.processes[name] = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+
+    def until_ready(self, name: str) -> None:
+        until(lambda: self.answers(name, "/readyz") == 200, f"{name} is ready")
+
+    def answers(self, name: str, path: str, timeout: float = 5) -> int:
+        """Return the status a process answers with, 0 where it does not answer."""
+        try:
+            return requests.get(f"http://127.0.0.1:{self.ports[name]}{path}", timeout=timeout).status_code
+        except requests.RequestException:
+            return 0
+
+    def signal(self, name: str, what: signal.Signals) -> None:
+        self.processes[name].send_signal(what)
+
+    def kill(self, name: str) -> None:
+        """End a process as a power cut would."""
+        self.signal(name, signal.SIGKILL)
+        self.processes[name].wait()
+
+    def restart(self, name: str) -> None:
+        self.kill(name)
+        self.start(name)
+
+    def stop_all(self) -> None:
+        for process in self.processes.values():
+            process.kill()
+            process.wait()
+
+    def command(self, *words: str) -> str:
+        """Run the operators' command and return what it says."""
+        done = subprocess.run([*VSSID, *words], env=self.environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def prepare(self, seed: int, count: int) -> list[DemoPerson]:
+        """Put invented people into the register and an officer to the desk."""
+        self.command("smoke", "prepare", "--seed", str(seed), "--count", str(count))
+        return smoke.people(seed, count)
+
+    def officer(self, seed: int) -> Walk:
+        going = Walk(self.url)
+        going.sign_in(*smoke.officer_of(seed))
+        return going
+
+    def count(self, desk: str, table: str, where: str = "true") -> int:
+        """Count rows of a desk's table."""
+        engine = sa.create_engine(self.settings.database(desk))
+        with engine.connect() as connection:
+            found = int(connection.execute(sa.text(f"SELECT count(*) FROM {table} WHERE {where}")).scalar_one())
+        engine.dispose()
+        return found
+
+    def dead(self) -> list[str]:
+        return self.command("dead", "list").splitlines()
+
+    def until_quiet(self) -> None:
+        """Wait until no event and no message is under way any more."""
+        unsent = "state NOT IN ('sent', 'failed', 'cancelled')"
+        until(
+            lambda: (
+                all(self.count(desk, "outbox") == 0 for desk in DESKS)
+                and self.count("notification", "messages", unsent) == 0
+            ),
+            "every event is carried and every message is settled",
+        )
+
+
+@contextmanager
+def town(servers: Servers, folder: Path, **settings: str) -> Iterator[Town]:
+    """Start a whole town; end it and delete everything of it afterwards."""
+    database_url, prefix = fresh_database_url(servers), fresh_prefix()
+    host, port = address_of(servers.amqp_url)
+    with MailRecorder() as mails, TwilioRecorder() as texts, Proxy(host, port) as broker:
+        here = Town(
+            environment={
+                **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "PYTHONPATH")},
+                "AMQP_URL": servers.amqp_url.replace(f"{host}:{port}", f"127.0.0.1:{broker.port}"),
+                "DATABASE_URL": database_url,
+                "BROKER_PREFIX": prefix,
+                "VAR_DIR": str(folder / "var"),
+                "SEAL_KEY": new_key(),
+                "LINK_KEY": new_key(),
+                "SMS_URL": texts.url,
+                "MAIL_URL": f"{mails.url}?lookup={mails.api_url}",
+                "RATE_LIMITS": "off",
+                "RETRY_DELAYS": "0.3,0.6,1,2,4",
+                "TIMER_SECONDS": "1",
+                "CARRIER_TIMEOUT": "2",
+                "SETTLE_AFTER": "4",
+                "DATABASE_TIMEOUT": "5",
+                **settings,
+            },
+            broker=broker,
+            mails=mails,
+            texts=texts,
+            folder=folder,
+        )
+        try:
+            here.command("migrate")
+            for name in PROCESSES:
+                here.start(name)
+            for name in PROCESSES:
+                here.until_ready(name)
+            yield here
+        finally:
+            here.stop_all()
+            drop_databases(database_url)
+            delete_prefix(servers, prefix)
+
+
+def until(happened: Callable[[], Any], what: str, seconds: float = SECONDS) -> Any:
+    """Wait until something happened, and return it; fail with ``what`` where it did not."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = happened()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"{what}: not within {seconds:.0f} s")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def address_of(amqp_url: str) -> tuple[str, int]:
+    parts = sa.make_url(amqp_url)
+    return parts.host or "127.0.0.1", parts.port or 5672
