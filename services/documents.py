@@ -292,7 +292,8 @@ def _parameters(one: Route, known: dict[str, type[Schema]]) -> list[dict[str, An
             schema = {"type": "string", **described_field(None, field)}
             found.append({"name": field.data_key or name, "in": "query", "required": False, "schema": schema})
     if one.method == "POST" and one.status == 201 and "sessions" not in one.url:
-        found.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string"}})
+        printable = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[ -~]+$"}
+        found.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": printable})
     return found
 
 
@@ -345,7 +346,9 @@ def _responses(one: Route, known: dict[str, type[Schema]]) -> dict[str, Any]:
 def described_field(_: Any, field: Any, **__: Any) -> dict[str, Any]:
     """Return what JSON Schema can say of one of our strict fields."""
     said: dict[str, Any] = {}
-    if isinstance(field, forms.Text | forms.Paragraph):
+    if isinstance(field, forms.Text):
+        said = {"type": "string", "minLength": 1, "maxLength": field.longest}
+    elif isinstance(field, forms.Paragraph):
         said = {"type": "string", "maxLength": field.longest}
     elif isinstance(field, forms.Code):
         said = {"type": "string", "pattern": f"^(?:{field.pattern.pattern})$"}

@@ -59,9 +59,9 @@ def main() -> None:
 
 def patched() -> Any:
     """Make the standard library green and return our settings."""
-    import eventlet
+    from shared.green import patch
 
-    eventlet.monkey_patch()
+    patch()
     from shared import settings
 
     return settings.read()

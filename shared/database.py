@@ -1,6 +1,5 @@
 """Tables, sessions, the outbox and `announce`: what every desk's memory is made of."""
 
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from shared import logs, messages
 from shared.errors import Refused, Unavailable
 from shared.events import Event
 from shared.settings import Settings
+from shared.words import new_id
 
 NAMING = {
     "ix": "ix_%(column_0_label)s",
@@ -54,10 +54,6 @@ class Stored(sa.TypeDecorator[Any]):
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:
         return None if value is None else messages.schema_of(self.kind).load(value)
-
-
-def new_id() -> str:
-    return str(uuid.uuid4())
 
 
 def mapping() -> registry:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -159,6 +160,10 @@ def condition(received_at: datetime | None, now: datetime) -> Condition:
     if received_at < working_days_before(now, HANDLING_DAYS):
         return Condition.OVERDUE
     return Condition.RECEIVED
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
 
 
 def utc_now() -> datetime:

@@ -35,6 +35,13 @@ FAMILY_NAMES = ("Nguyễn", "Trần", "Lê", "Phạm", "Đặng", "Hồ", "Vũ",
 MIDDLE_NAMES = ("Thử", "Mẫu", "Ví", "Dụ", "Giả", "Định")
 GIVEN_NAMES = ("Một", "Hai", "Ba", "Tư", "Năm", "Sáu", "Bảy", "Tám", "Chín", "Mười")
 ACCOUNT = re.compile(r"Tai khoan: (\d{10}) Mat khau: (\S+) ")
+TINY_LIMITS = {
+    "LIMIT_READING": "20/minute",
+    "LIMIT_UPLOADING": "4/minute",
+    "LIMIT_SUBMITTING": "5/minute",
+    "LIMIT_SIGNING_IN": "2/minute",
+    "LIMIT_PHONE": "2/day",
+}
 PURPOSES = ("portrait", "id_front", "id_back")
 SETTING_NAMES = {one.name.upper() for one in fields(Settings)}
 

@@ -19,12 +19,12 @@ from services.approval.schemas.review import (
 )
 from shared import forms
 from shared.database import Database as DeskDatabase
-from shared.database import again_on_conflict, new_id
+from shared.database import again_on_conflict
 from shared.errors import NotFound, Problem, Unauthenticated, Unavailable
 from shared.events import DeclarationExpired, DeclarationSubmitted, DeclarationWithdrawn
 from shared.framework import Client, Database, Desk, Files, GreenStore, Setting, every, in_thread, in_time, listen, rpc
 from shared.passwords import NOBODY, is_password
-from shared.words import Status, utc_now
+from shared.words import Status, new_id, utc_now
 
 
 class Approval(Desk):
@@ -89,6 +89,12 @@ class Approval(Desk):
         with self.database.begin() as session:
             asking = officer.officer_behind(session, token, at=at)
             return review_item(review.give_back_review(session, asking, number, at=at), at)
+
+    @rpc
+    def check_review(self, token: str, number: str) -> None:
+        """Refuse who may not see this dossier, before anything is fetched from elsewhere for it."""
+        with self.database.begin() as session:
+            review.find_review(session, officer.officer_behind(session, token, at=utc_now()), number)
 
     @rpc
     def replace_photo(self, token: str, number: str, purpose: str, upload: dict[str, Any]) -> dict[str, Any]:

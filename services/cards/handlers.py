@@ -6,8 +6,9 @@ from sqlalchemy.orm import Session
 
 from services.cards import models
 from services.cards.domain import benefit_of, new_card, vietnam_day
-from shared.database import announce, new_id, next_serial
+from shared.database import announce, next_serial
 from shared.events import AccountActivated
+from shared.words import new_id
 
 
 def issue_card(session: Session, event: AccountActivated, *, at: datetime) -> None:

@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 from services.notification import models
 from services.notification.domain.message import Message, messages_of
 from services.notification.domain.occasion import Occasion
-from shared.database import new_id
 from shared.errors import Refused
 from shared.events import DeclarationWithdrawn
+from shared.words import new_id
 
 
 def tell(session: Session, occasion: Occasion, *, accents: bool, request_id: str, at: datetime) -> None:

@@ -22,7 +22,7 @@ from services.registration.schemas.declaration import (
     form_data,
     submitted_view,
 )
-from services.registration.schemas.form01 import form01
+from services.registration.schemas.form_data import FormData
 from services.registration.schemas.picture import read_picture, read_qr_picture
 from services.registration.schemas.upload import (
     AgencySearchForm,
@@ -34,7 +34,7 @@ from services.registration.schemas.upload import (
 )
 from shared import forms
 from shared.database import Database as DeskDatabase
-from shared.database import again_on_conflict, answer_once, forget_answers, new_id
+from shared.database import again_on_conflict, answer_once, forget_answers
 from shared.errors import FieldError, Invalid, NotFound
 from shared.events import (
     CardIssued,
@@ -46,7 +46,7 @@ from shared.events import (
 from shared.framework import Database, Desk, Files, GreenStore, Sealed, Setting, every, in_thread, listen, rpc
 from shared.passwords import hash_drawn_password
 from shared.seals import Seal
-from shared.words import utc_now
+from shared.words import new_id, utc_now
 
 ANSWERS_LIFE = timedelta(hours=24)  # how long an idempotency key is remembered
 FILES_AT_ONCE = 100
@@ -133,7 +133,7 @@ class Registration(Desk):
         drafted = declaration.draft_declaration(session, checked, days=self.declaration_days, at=at)
         if checked["email_copy"] and checked["email"]:
             key = form_key(drafted.declaration_id)
-            self.files.put(key, in_thread(form01, form_data(drafted)))
+            self.files.put(key, in_thread(printed, form_data(drafted)))
             assert drafted.applicant is not None
             drafted.applicant = replace(drafted.applicant, form_key=key)
         return declaration.submit_declaration(session, drafted)
@@ -156,7 +156,7 @@ class Registration(Desk):
             found = declaration.find_declaration(session, number=number, tracking_code=tracking_code)
         if found.applicant is None:
             raise NotFound("personal_data_deleted")
-        return {"pdf": in_thread(printed, form_data(found))}
+        return {"pdf": base64.b64encode(in_thread(printed, form_data(found))).decode()}
 
     # what the form's pickers and scanners need
 
@@ -264,6 +264,8 @@ def scoped(what: str, idempotency_key: str | None) -> str | None:
     return f"{what}:{idempotency_key}"
 
 
-def printed(data: Any) -> str:
-    """Return Form 01 as base64 text, the way a PDF travels in JSON."""
-    return base64.b64encode(form01(data)).decode()
+def printed(data: FormData) -> bytes:
+    """Return Form 01 as PDF; what prints it is loaded with the first form."""
+    from services.registration.schemas.form01 import form01
+
+    return form01(data)

@@ -2,17 +2,21 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import eventlet
 from eventlet import tpool
 from eventlet.greenpool import GreenPool
 from eventlet.semaphore import Semaphore
 from nameko.extensions import DependencyProvider
-from sqlalchemy import MetaData
 
-from shared import database, logs, seals, store
+from shared import logs, seals, store
 from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import MetaData
+
+    from shared import database
 
 Result = TypeVar("Result")
 LEAVE_SECONDS = 6.0  # a crew's work under way at the end may take so long; SIGTERM is obeyed within ten
@@ -34,17 +38,19 @@ def in_time(seconds: float, late: BaseException, act: Callable[..., Result], *ar
 class Database(DependencyProvider):
     """The desk's own database."""
 
-    def __init__(self, metadata: MetaData) -> None:
+    def __init__(self, metadata: "MetaData") -> None:
         self.metadata = metadata
 
     def setup(self) -> None:
+        from shared import database  # here, so that the gateway, which has none, does not carry SQLAlchemy
+
         config = self.container.config
         url = config["SETTINGS"].database(self.container.service_name)
         self.database = database.Database(self.metadata, url, config["SETTINGS"], guard=Semaphore())
         if config.get("TOWN") is not None:
             config["TOWN"].carry_from(self.container.service_name, self.database)
 
-    def get_dependency(self, worker_ctx: Any) -> database.Database:
+    def get_dependency(self, worker_ctx: Any) -> "database.Database":
         return self.database
 
     def check(self) -> None:

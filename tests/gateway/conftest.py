@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.town import COLLEAGUE, STRANGER, AtDesk, EmbeddedTown, running
+from tests.town import COLLEAGUE, STRANGER, TINY_LIMITS, AtDesk, EmbeddedTown, running
 
 
 @pytest.fixture(scope="session")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedTown]:
-    with running(tmp_path_factory.mktemp("town")) as one:
+    with running(tmp_path_factory.mktemp("town"), **TINY_LIMITS) as one:
         yield one
 
 

@@ -32,7 +32,7 @@ def upgrade() -> None:
         sa.Column("group_code", sa.String(2), nullable=False),
         sa.Column("benefit_level", sa.Integer, nullable=False),
         sa.Column("card_number", sa.String(15), nullable=False),
-        sa.Column("serial", sa.BigInteger, nullable=False),
+        sa.Column("serial", sa.BigInteger, nullable=False, unique=True),
         sa.Column("valid_from", sa.Date, nullable=False),
         sa.Column("issued_at", Moment, nullable=False),
         sa.Column("five_years_from", sa.Date),

@@ -83,6 +83,7 @@ class OfficerRoutes:
     def replace_photo(self, request: Request, number: str, purpose: str) -> Response:
         """Replace a picture of the dossier by an upload."""
         token = bearer_token(request)
+        self.approval.check_review(token=token, number=number)
         upload = self.registration.get_upload(form=json_of(request))
         return Answer(self.approval.replace_photo(token=token, number=number, purpose=purpose, upload=upload))
 

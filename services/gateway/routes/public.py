@@ -9,9 +9,8 @@ from werkzeug.wrappers import Request, Response
 
 from services.gateway.bodies import file_of, json_of
 from services.gateway.problems import language_of
-from shared.database import new_id
 from shared.framework import Answer, Files, GreenStore, Remote, route
-from shared.words import mobile_number
+from shared.words import mobile_number, new_id
 
 PICTURE_SECONDS = 8.0  # reading a large picture takes a second; several wait for the same processors
 

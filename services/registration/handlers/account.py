@@ -6,8 +6,9 @@ from sqlalchemy.orm import Session
 
 from services.registration import models
 from services.registration.domain.account import account_activated, open_account
-from shared.database import announce, new_id
+from shared.database import announce
 from shared.events import DeclarationApproved
+from shared.words import new_id
 
 
 def activate_account(

@@ -15,10 +15,10 @@ from services.registration.domain.declaration import (
     new_tracking_code,
 )
 from services.registration.handlers.upload import drop_uploads_of
-from shared.database import announce, new_id, next_serial
+from shared.database import announce, next_serial
 from shared.errors import FieldError, Refused
 from shared.events import CardIssued, DeclarationReceived, DeclarationRejected, DeclarationReturned
-from shared.words import Agency, Contact, DeclarationKind, IdDocument
+from shared.words import Agency, Contact, DeclarationKind, IdDocument, new_id
 
 AT_ONCE = 50  # declarations one look of the expiry timer ends
 

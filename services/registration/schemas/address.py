@@ -13,7 +13,7 @@ from marshmallow import post_load
 
 from shared.errors import FieldError
 from shared.forms import Code, Form, Line, refuse
-from shared.words import Address
+from shared.words import Address, tidy
 
 
 @cache
@@ -23,7 +23,7 @@ def provinces() -> dict[str, dict[str, Any]]:
     return {
         f"{province['code']:02d}": {
             "name": province["name"],
-            "wards": {f"{ward['code']:05d}": ward["name"] for ward in province["wards"]},
+            "wards": {f"{ward['code']:05d}": tidy(ward["name"]) for ward in province["wards"]},
         }
         for province in listed
     }

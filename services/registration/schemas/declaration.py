@@ -7,7 +7,7 @@ from marshmallow import Schema, fields
 
 from services.registration.domain.declaration import Declaration
 from services.registration.schemas.address import AddressForm
-from services.registration.schemas.form01 import FormData
+from services.registration.schemas.form_data import FormData
 from shared.forms import Accepted, Choice, Code, Flag, Form, Mail, Mobile, Name, Nested
 from shared.words import Agency, DeclarationKind, Language, Status
 

@@ -5,7 +5,6 @@ fpdf2 writes the PDF. The order of the fields is F5 of domain.md; the sentences 
 """
 
 import unicodedata
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -13,7 +12,8 @@ from fpdf import FPDF
 from fpdf.enums import TableBordersLayout, XPos, YPos
 from fpdf.fonts import FontFace, TTFFont
 
-from shared.words import Address, Agency, DeclarationKind, IdDocument
+from services.registration.schemas.form_data import FormData
+from shared.words import Address, DeclarationKind
 
 FONTS = Path(__file__).parent / "fonts"
 FONT = "declaration"
@@ -48,29 +48,6 @@ ID_LABELS = {"cccd": "Số CCCD", "cmnd": "Số CMND", "passport": "Số hộ ch
 ID_PAPERS = {"cccd": "thẻ căn cước công dân", "cmnd": "chứng minh nhân dân", "passport": "hộ chiếu"}
 
 Row = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class FormData:
-    """What Form 01 shows.
-
-    ``phone`` is in E.164, the times are aware. ``contact_name`` is the guardian where the person declared
-    is a child; without it people are their own contact.
-    """
-
-    number: str
-    tracking_code: str
-    full_name: str
-    insurance_code: str
-    id_document: IdDocument
-    address: Address
-    phone: str
-    agency: Agency
-    submitted_at: datetime
-    expires_at: datetime
-    email: str | None = None
-    kind: DeclarationKind = DeclarationKind.REGISTER
-    contact_name: str | None = None
 
 
 def form01(declaration: FormData) -> bytes:
