@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass
+from functools import cache
 
 from PIL import Image, ImageDraw
 
@@ -45,6 +46,7 @@ def declaration_of(person: DemoPerson, agency_code: str, photos: dict[str, str])
     }
 
 
+@cache
 def picture(text: str) -> bytes:
     """Return a JPEG that shows nothing but a word."""
     image = Image.new("RGB", (640, 400), "#dde6ee")

@@ -53,7 +53,10 @@ def main() -> None:
     try:
         vssid()
     except (SettingsError, Problem) as problem:
-        click.echo(f"vssid: {problem}", err=True)
+        what = getattr(problem, "details", {}).get("dependency")
+        click.echo(
+            f"vssid: {problem}" + (f": {what} does not answer, look at its URL and its log" if what else ""), err=True
+        )
         sys.exit(2)
 
 
@@ -180,11 +183,15 @@ def relay() -> None:
 @vssid.command()
 def migrate() -> None:
     """Make missing databases and bring every desk's tables up to date."""
+    from sqlalchemy.exc import OperationalError
+
     from services import households
     from shared import settings
 
-    configured = settings.read()
-    households.migrate(configured)
+    try:
+        households.migrate(settings.read())
+    except OperationalError as error:
+        raise click.ClickException(f"the server at DATABASE_URL does not answer: {error.orig}") from None
     click.echo("every database is up to date")
 
 

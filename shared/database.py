@@ -213,6 +213,7 @@ def make_engine(url: str, settings: Settings) -> sa.Engine:
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten (S59)
     connection.execute("PRAGMA foreign_keys=ON")
 
 

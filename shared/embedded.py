@@ -5,7 +5,8 @@ each round and rest as dead at the end, and all of it survives a restart. It can
 processes: that is what RabbitMQ is for.
 """
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from eventlet.event import Event as Bell
 from eventlet.semaphore import Semaphore
 
-from shared import logs, wire
+from shared import logs, metrics, wire
 from shared.database import BigId, Database, Moment
 from shared.settings import Settings
 from shared.words import utc_now
@@ -53,7 +54,7 @@ class Town:
         self._box = letter_box(settings)
         self._listeners: dict[str, Any] = {}
         self._outboxes: dict[str, Database] = {}
-        self._under_way: set[int] = set()
+        self._under_way: defaultdict[str, set[int]] = defaultdict(set)
         self._bell = Bell()
         self._stopping = False
 
@@ -107,14 +108,19 @@ class Town:
         return {"queue": queue, "headers": wire.headers_of(row), "body": row["payload"], "due_at": utc_now()}
 
     def _deliver(self) -> None:
-        with self._box.begin() as session:
-            due = sa.select(letters).where(~letters.c.dead, letters.c.due_at <= utc_now())
-            rows = session.execute(due.order_by(letters.c.position).limit(AT_ONCE)).mappings().all()
-        for row in rows:
-            listener = self._listeners.get(row["queue"])
-            if listener is not None and row["position"] not in self._under_way:
-                self._under_way.add(row["position"])
+        """Give each listener what is due for it; one that is slow or gone holds up no other."""
+        for queue, listener in self._listeners.items():
+            free = AT_ONCE - len(self._under_way[queue])
+            for row in self._due(queue, free) if free else ():
+                self._under_way[queue].add(row["position"])
                 listener.hear(row["body"], row["headers"], self._settler(row))
+
+    def _due(self, queue: str, limit: int) -> Sequence[Any]:
+        waiting = sa.and_(letters.c.queue == queue, ~letters.c.dead, letters.c.due_at <= utc_now())
+        idle = letters.c.position.not_in(self._under_way[queue])
+        query = sa.select(letters).where(waiting, idle).order_by(letters.c.position).limit(limit)
+        with self._box.begin() as session:
+            return session.execute(query).mappings().all()
 
     def _settler(self, row: Any) -> Callable[[Exception | None], None]:
         def settle(error: Exception | None) -> None:
@@ -124,7 +130,7 @@ class Town:
                     session.execute(sa.delete(letters).where(here))
                 else:
                     session.execute(sa.update(letters).where(here).values(self._put_aside(row, error)))
-            self._under_way.discard(row["position"])
+            self._under_way[row["queue"]].discard(row["position"])
             self.ring()
 
         return settle
@@ -134,6 +140,8 @@ class Town:
         headers = {**row["headers"], **wire.failure_headers(round_ + 1, error, now)}
         if round_ < len(delays):
             return {"headers": headers, "round": round_ + 1, "due_at": now + timedelta(seconds=delays[round_])}
+        metrics.EVENTS.labels(row["queue"], "dead").inc()
+        log.error("event_dead", queue=row["queue"], event_id=row["headers"][wire.ID])
         return {"headers": headers, "round": round_ + 1, "dead": True}
 
 

@@ -22,8 +22,12 @@ CODES = {"required": REQUIRED, "null": NULL, "invalid": WRONG_TYPE, "type": WRON
 # Kinds of characters that never belong in a line of text: control, format (direction marks), surrogate,
 # private, unassigned, line and paragraph separators
 UNPRINTABLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-NAME = re.compile(r"[^\W\d_]+(?:[ .'’-]+[^\W\d_]+)*\.?")
-LINE = re.compile(r"(?:[^\W_]|[ ,./()&#:+-]|(?<=[^\W\d_])['’](?=[^\W\d_]))+")
+# A letter with its marks: a few letters of Vietnam's languages (ơ̆, ư̆) have no composed form
+LETTER = r"[^\W\d_][\u0300-\u036f]*"
+NAME = re.compile(rf"(?:{LETTER})+(?:[ .'’-]+(?:{LETTER})+)*\.?")
+LINE = re.compile(rf"(?:{LETTER}|\d|[ ,./()&#:+-]|(?<=\w)['’](?=[^\W\d_]))+")
+# \w takes circled and Roman numerals for letters
+NUMERALS = {"No", "Nl"}
 
 
 class Form(Schema):
@@ -89,9 +93,13 @@ class Text(fields.Field[str]):
             raise refuse("empty")
         if len(text) > self.longest:
             raise refuse("too_long", limit=self.longest)
-        if self.pattern is not None and not self.pattern.fullmatch(text):
+        if self.pattern is not None and not (self.pattern.fullmatch(text) and not _has_numerals(text)):
             raise refuse(self.code)
         return text
+
+
+def _has_numerals(text: str) -> bool:
+    return not text.isascii() and any(unicodedata.category(letter) in NUMERALS for letter in text)
 
 
 class Name(Text):

@@ -20,8 +20,14 @@ def start(desk: str, level: str = "INFO", file: Path | None = None) -> None:
 
     To standard error, or to ``file`` where a person reads the terminal.
     """
+
+    def named(_: Any, __: str, line: dict[str, Any]) -> dict[str, Any]:
+        line.setdefault("desk", desk)  # lines outside of any work: connections, the relay
+        return line
+
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        named,
         structlog.processors.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -47,9 +53,8 @@ def start(desk: str, level: str = "INFO", file: Path | None = None) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # These narrate every connection and every worker; our own lines say what an operator needs.
-    for noisy in ("nameko", "kombu", "amqp", "pika", "eventlet", "urllib3", "twilio", "fsspec", "fontTools", "fpdf"):
+    for noisy in ("nameko", "kombu", "amqp", "pika", "eventlet", "urllib3", "twilio", "fontTools", "fpdf"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL if noisy == "nameko" else logging.WARNING)
-    structlog.contextvars.bind_contextvars(desk=desk)
 
 
 def _without_values(_: Any, __: str, line: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,9 @@ from typing import Any
 DESKS = ("registration", "approval", "notification", "cards")
 
 
+SWITCH = {"1": True, "true": True, "on": True, "yes": True, "0": False, "false": False, "off": False, "no": False}
+
+
 class SettingsError(Exception):
     """A setting cannot be used; the message names it and says what it takes."""
 
@@ -118,12 +121,19 @@ def read(environment: Mapping[str, str] | None = None) -> Settings:
         text = source.get(one.name.upper(), "").strip()
         if text:
             values[one.name] = _typed(one.name.upper(), text, type(one.default))
-    return Settings(**values)
+    configured = Settings(**values)
+    try:
+        _ = configured.delays
+    except ValueError:
+        raise SettingsError(f"RETRY_DELAYS={configured.retry_delays!r} is not usable: it takes 5,30,120") from None
+    return configured
 
 
 def _typed(name: str, text: str, kind: type) -> Any:
     if kind is bool:
-        return text.lower() in ("1", "true", "on", "yes")
+        if text.lower() not in SWITCH:
+            raise SettingsError(f"{name}={text!r} is not usable: it takes 1 or 0")
+        return SWITCH[text.lower()]
     try:
         return kind(text)
     except ValueError:

@@ -4,20 +4,30 @@ obstore and not fsspec: fsspec reaches S3 over an asyncio thread that eventlet's
 (docs/decisions/0002).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, from_url
+from obstore.store import from_url
+
+from shared.errors import Unavailable
 
 
 class Store:
-    """Files by key; a key is ``folder/name.suffix``, made by us and never by a caller."""
+    """Files by key; a key is ``folder/name.suffix``, made by us and never by a caller.
+
+    A store that is full or out of reach raises `Unavailable`, whatever was asked of it.
+    """
 
     def __init__(self, url: str) -> None:
         self._files = from_url(url, mkdir=True) if url.startswith("file:") else from_url(url)
 
     def put(self, key: str, data: bytes) -> None:
         """Keep ``data`` under ``key``; a half-written file is never seen under its name."""
-        obstore.put(self._files, key, data)
+        with _answering():
+            obstore.put(self._files, key, data)
 
     def get(self, key: str) -> bytes:
         """Return what lies under ``key``.
@@ -25,23 +35,28 @@ class Store:
         Raises:
             FileNotFoundError: nothing does.
         """
-        return bytes(obstore.get(self._files, key).bytes())
+        with _answering():
+            return bytes(obstore.get(self._files, key).bytes())
 
     def remove(self, key: str) -> None:
         """Delete for good; nothing there is as good as deleted."""
-        try:
+        with _answering(), suppress(FileNotFoundError):
             obstore.delete(self._files, key)
-        except FileNotFoundError:
-            return
+
+    def older(self, folder: str, before: datetime) -> Iterator[str]:
+        """Yield the keys of a folder that were last written before a moment."""
+        with _answering():
+            for page in obstore.list(self._files, folder):
+                yield from (one["path"] for one in page if one["last_modified"] < before)
 
     def check(self) -> None:
-        """Raise OSError when nothing can be kept here."""
-        try:
-            self.put("ready", b"")
-        except BaseError as error:
-            raise OSError("the store keeps nothing") from error
+        """Raise Unavailable when nothing can be kept here; a byte, because a full disk still takes an empty file."""
+        self.put("ready", b"1")
 
-    @property
-    def local(self) -> bool:
-        """Whether the files lie on this machine, so that a call is quick."""
-        return isinstance(self._files, LocalStore)
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except BaseError as error:
+        raise Unavailable(retry_after=2, dependency="files") from error

@@ -4,7 +4,7 @@ import re
 import unicodedata
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
 
 # phonenumbers: the maintained port of the numbering-plan library, so that no prefix list of ours grows old
@@ -140,15 +140,17 @@ def masked_phone(phone: str) -> str:
     return f"{phone[:3]}•••••{phone[-3:]}"
 
 
+# A fixed offset: Vietnam has no summer time, and slim images carry no zone data
+VIETNAM = timezone(timedelta(hours=7))
 HANDLING_DAYS = 3  # working days an agency has from receipt (decree 166/2016, domain.md F-table)
 
 
 def working_days_before(now: datetime, days: int) -> datetime:
-    """Return the moment ``days`` working days (Monday to Friday) before ``now``."""
+    """Return the moment ``days`` working days (Monday to Friday in Vietnam) before ``now``."""
     moment = now
     while days:
         moment -= timedelta(days=1)
-        if moment.weekday() < 5:
+        if moment.astimezone(VIETNAM).weekday() < 5:
             days -= 1
     return moment
 

@@ -81,6 +81,8 @@ mapper.map_imperatively(OfficerSession, officer_sessions)
 
 
 def get_review(session: Session, number: str, *, for_update: bool = False) -> Review:
+    if "\0" in number:  # PostgreSQL takes no such text
+        raise NotFound
     query = sa.select(Review).where(reviews.c.number == number)
     found = session.scalars(query.with_for_update() if for_update else query).first()
     if found is None:

@@ -3,15 +3,14 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from enum import StrEnum
 
 from shared.errors import Invalid, Refused
 from shared.events import AccountActivated, CardIssued
-from shared.words import Agency
+from shared.words import VIETNAM, Agency
 
 CARD_NUMBER = re.compile(r"[A-Z]{2}[1-5][0-9]{2}[0-9]{10}")  # I7
-VIETNAM = timezone(timedelta(hours=7))  # a card is valid from a day, and days begin in Vietnam
 CHILD, HOUSEHOLD = "TE", "GD"
 CHILDHOOD = 6  # years a child is in the group TE
 

@@ -3,11 +3,12 @@
 import time
 
 from limits import parse
+from limits.errors import ConfigurationError
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
 from shared.errors import TooMany
-from shared.settings import Settings
+from shared.settings import Settings, SettingsError
 
 
 class RateLimits:
@@ -18,7 +19,10 @@ class RateLimits:
 
     def __init__(self, settings: Settings) -> None:
         self._off = settings.rate_limits.lower() == "off"
-        self._limiter = FixedWindowRateLimiter(storage_from_string(settings.rate_limit_store))
+        try:
+            self._limiter = FixedWindowRateLimiter(storage_from_string(settings.rate_limit_store))
+        except ConfigurationError as error:
+            raise SettingsError(f"RATE_LIMIT_STORE is not usable: {error}") from None
         self._limits = {
             name: parse(getattr(settings, f"limit_{name}"))
             for name in ("reading", "uploading", "submitting", "signing_in", "phone")

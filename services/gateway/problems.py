@@ -51,10 +51,6 @@ def present(problem: Problem, request: Request, *_: Any) -> Response:
     return response
 
 
-def _field_sentences(code: str) -> tuple[str, str]:
-    return FIELDS.get(code) or CODES.get(code) or FIELDS["invalid"]
-
-
 def _said(sentence: str, details: Mapping[str, Any]) -> str:
     """Return the sentence with its values in place; one that lacks a value is still a sentence."""
     try:

@@ -35,17 +35,18 @@ def import_agencies(file: Path) -> None:
 
 
 def keep_starter_list() -> int:
-    """Put the agencies that come with the project in place."""
-    return keep_agencies((files("services.registration") / "agencies.csv").read_text(encoding="utf-8"))
+    """Put the agencies that come with the project in place; what operators changed since stays."""
+    listed = (files("services.registration") / "agencies.csv").read_text(encoding="utf-8")
+    return keep_agencies(listed, known_ones=False)
 
 
-def keep_agencies(text: str) -> int:
+def keep_agencies(text: str, *, known_ones: bool = True) -> int:
     """Keep the agencies of a CSV text; return how many."""
     rows = list(_rows(text))
     configured = settings.read()
     with Database(models.metadata, configured.database("registration"), configured).begin() as session:
         for row in rows:
-            models.put_agency(session, row)
+            models.put_agency(session, row, known_ones=known_ones)
     return len(rows)
 
 

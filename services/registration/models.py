@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from services.registration.domain.account import Account
 from services.registration.domain.declaration import NUMBER, Applicant, Declaration
-from services.registration.domain.upload import Upload
+from services.registration.domain.upload import Upload, form_key, form_of
 from shared.database import Moment, Stored, mapping
 from shared.errors import NotFound
 from shared.words import Address, Agency, Contact, DeclarationKind, IdDocument, Status
@@ -153,6 +153,15 @@ def unused_uploads(session: Session, before: datetime, limit: int) -> Sequence[U
     return session.scalars(query.limit(limit).with_for_update(skip_locked=True)).all()
 
 
+def keys_without_rows(session: Session, keys: Sequence[str]) -> list[str]:
+    """Return those of the keys that no upload and no declaration names."""
+    uploaded = session.scalars(sa.select(uploads.c.key).where(uploads.c.key.in_(keys))).all()
+    printed = [form_of(key) for key in keys]
+    query = sa.select(declarations.c.declaration_id).where(declarations.c.declaration_id.in_(printed))
+    known = {*uploaded, *(form_key(one) for one in session.scalars(query.where(declarations.c.applicant.is_not(None))))}
+    return [key for key in keys if key not in known]
+
+
 def erase_files(session: Session, keys: Iterable[str]) -> None:
     """Note files to be deleted for good once this transaction has committed."""
     rows = [{"key": key} for key in keys]
@@ -186,12 +195,12 @@ def open_agencies(
     return [{str(name): value for name, value in row.items()} for row in session.execute(query).mappings()]
 
 
-def put_agency(session: Session, agency: dict[str, Any]) -> None:
-    """Add an agency, or bring a known one up to date."""
+def put_agency(session: Session, agency: dict[str, Any], *, known_ones: bool = True) -> None:
+    """Add an agency; bring a known one up to date only where ``known_ones`` says so."""
     known = session.execute(sa.select(agencies.c.code).where(agencies.c.code == agency["code"])).first()
     if known is None:
         session.execute(sa.insert(agencies).values(**agency))
-    else:
+    elif known_ones:
         session.execute(sa.update(agencies).where(agencies.c.code == agency["code"]).values(**agency))
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from services.registration import models
 from services.registration.domain.account import first_password
 from services.registration.domain.declaration import Declaration
 from services.registration.domain.qr import read_qr
-from services.registration.domain.upload import Upload, form_key, upload_key
+from services.registration.domain.upload import FOLDERS, Upload, form_key, upload_key
 from services.registration.handlers import account, declaration, upload
 from services.registration.schemas import address
 from services.registration.schemas.declaration import (
@@ -107,6 +108,13 @@ class Registration(Desk):
         with self.database.begin() as session:
             found = upload.find_upload(session, upload_id)
             return {**upload_view(found), "key": found.key}
+
+    @rpc
+    def drop_upload(self, form: Any) -> None:
+        """Forget an upload that an officer has copied into a dossier."""
+        upload_id = forms.read(PhotoForm(), form)["upload_id"]
+        with self.database.begin() as session:
+            upload.drop_upload(session, upload_id)
 
     # declarations
 
@@ -244,6 +252,21 @@ class Registration(Desk):
         if keys:
             with self.database.begin() as session:
                 models.forget_erasures(session, keys)
+
+    @every(3600)
+    def sweep(self) -> None:
+        """Delete files that no row names: a process that died at the wrong moment leaves such behind."""
+        for folder, life in FOLDERS.items():
+            for keys in batched(self.files.older(folder, utc_now() - life), FILES_AT_ONCE):
+                with self.database.begin() as session:
+                    stray = models.keys_without_rows(session, keys)
+                for key in stray:
+                    self.files.remove(key)
+
+
+def batched(keys: list[str], size: int) -> Iterator[list[str]]:
+    for first in range(0, len(keys), size):
+        yield keys[first : first + size]
 
 
 def fingerprint(body: Any) -> str:

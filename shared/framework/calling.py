@@ -200,7 +200,7 @@ class Caller(SharedExtension):
         Raises:
             Unavailable: nobody answered within ``deadline`` seconds, or nobody is there.
         """
-        if deadline > self.settings.rpc_deadline:
+        if method != PING and deadline > self.settings.rpc_deadline:
             # a long call may not find out only at its end that nobody is there
             self.call(desk, PING, {}, request_id, PING_SECONDS)
         body = orjson.dumps(arguments)

@@ -100,6 +100,8 @@ class Post(ProviderCollector, SharedExtension):
         """Acknowledge the message, after putting it aside where it failed."""
         if error is not None:
             round_ = int(headers.get("x-round", 0))
+            if round_ >= len(self.settings.delays):
+                dead_event(listener.queue, headers)
             target, key, more = wire.next_stop(self.settings, listener.queue, round_, error, utc_now())
             if not self._aside.put(message.body, {**wire.plain(headers), **more}, target, key):
                 # the broker keeps it: it comes again, at once or with the next connection
@@ -112,6 +114,12 @@ class Post(ProviderCollector, SharedExtension):
         with suppress(LineDown):
             if self.line is not None and message.channel is self.line.channel:
                 self.line.send(action)
+
+
+def dead_event(queue: str, headers: Mapping[str, Any]) -> None:
+    """Say that an event failed in its last round and rests as dead from now on."""
+    metrics.EVENTS.labels(queue, "dead").inc()
+    log.error("event_dead", queue=queue, event_id=headers.get(wire.ID))
 
 
 class Aside:
@@ -164,7 +172,7 @@ class Listen(Entrypoint):
         try:
             event = messages.unpack(self.kind.name, body)
         except Exception as error:
-            log.error("event_unreadable", queue=self.queue, event_id=headers.get(wire.ID), error=str(error)[:500])
+            log.error("event_unreadable", queue=self.queue, event_id=headers.get(wire.ID), error=wire.described(error))
             metrics.EVENTS.labels(self.queue, "unreadable").inc()
             done(error)
             return

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import eventlet
@@ -84,6 +85,9 @@ class GreenStore:
 
     def remove(self, key: str) -> None:
         in_thread(self._store.remove, key)
+
+    def older(self, folder: str, before: datetime) -> list[str]:
+        return in_thread(lambda: list(self._store.older(folder, before)))
 
     def check(self) -> None:
         in_thread(self._store.check)

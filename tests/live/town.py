@@ -1,6 +1,7 @@
 """A real town for a test: every desk and the relay a process, on real servers, with recording carriers.
 
-Processes are killed, frozen and started again one by one; a proxy before the broker can cut or freeze it.
+Processes are killed, frozen and started again one by one; proxies before the broker and the database can cut
+or freeze them. A desk that runs several times has its instances called ``registration``, ``registration.2`` ….
 """
 
 import os
@@ -9,11 +10,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import sqlalchemy as sa
@@ -25,6 +27,7 @@ from shared.seals import new_key
 from shared.settings import DESKS, Settings, read
 from tests.live.proxy import Proxy
 from tests.live.recorders import MailRecorder, TwilioRecorder
+from tests.live.recorders.recorder import Recorder
 from tests.servers import Servers, delete_prefix, drop_databases, fresh_database_url, fresh_prefix
 
 PROCESSES = (*DESKS, "gateway", "relay")
@@ -34,10 +37,12 @@ SECONDS = 90.0
 
 @dataclass
 class Town:
-    """The running processes, and how to reach them."""
+    """The running processes, and how to reach them; ``database_url`` leads past the proxy."""
 
     environment: dict[str, str]
+    database_url: str
     broker: Proxy
+    database: Proxy
     mails: MailRecorder
     texts: TwilioRecorder
     folder: Path
@@ -49,13 +54,28 @@ class Town:
         return f"http://127.0.0.1:{self.ports['gateway']}"
 
     @property
+    def proxies(self) -> dict[str, Proxy]:
+        return {"broker": self.broker, "database": self.database}
+
+    @property
+    def recorders(self) -> dict[str, Recorder[Any]]:
+        return {"sms": self.texts, "mail": self.mails}
+
+    @property
+    def urls(self) -> list[str]:
+        """Where the gateways are, however many there are."""
+        return [f"http://127.0.0.1:{port}" for name, port in self.ports.items() if desk_of(name) == "gateway"]
+
+    @property
     def settings(self) -> Settings:
-        return read(self.environment)
+        """What the processes are set to, but with a database past the proxy."""
+        return read({**self.environment, "DATABASE_URL": self.database_url})
 
     def start(self, name: str) -> None:
         """Start a process; `until_ready` waits for it."""
         port = self.ports.setdefault(name, free_port())
-        command = [*VSSID, "relay"] if name == "relay" else [*VSSID, "serve", name]
+        desk = desk_of(name)
+        command = [*VSSID, "relay"] if desk == "relay" else [*VSSID, "serve", desk]
         with (self.folder / f"{name}.log").open("ab") as log:
             environment = {**self.environment, "HTTP_PORT": str(port)}
             self.processes[name] = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
@@ -127,16 +147,20 @@ class Town:
 
 
 @contextmanager
-def town(servers: Servers, folder: Path, **settings: str) -> Iterator[Town]:
+def town(servers: Servers, folder: Path, processes: Sequence[str] = PROCESSES, **settings: str) -> Iterator[Town]:
     """Start a whole town; end it and delete everything of it afterwards."""
     database_url, prefix = fresh_database_url(servers), fresh_prefix()
-    host, port = address_of(servers.amqp_url)
-    with MailRecorder() as mails, TwilioRecorder() as texts, Proxy(host, port) as broker:
+    with (
+        MailRecorder() as mails,
+        TwilioRecorder() as texts,
+        Proxy(*address_of(servers.amqp_url, 5672)) as broker,
+        Proxy(*address_of(database_url, 5432)) as database,
+    ):
         here = Town(
             environment={
                 **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "PYTHONPATH")},
-                "AMQP_URL": servers.amqp_url.replace(f"{host}:{port}", f"127.0.0.1:{broker.port}"),
-                "DATABASE_URL": database_url,
+                "AMQP_URL": through(broker, servers.amqp_url),
+                "DATABASE_URL": through(database, database_url),
                 "BROKER_PREFIX": prefix,
                 "VAR_DIR": str(folder / "var"),
                 "SEAL_KEY": new_key(),
@@ -151,16 +175,18 @@ def town(servers: Servers, folder: Path, **settings: str) -> Iterator[Town]:
                 "DATABASE_TIMEOUT": "5",
                 **settings,
             },
+            database_url=database_url,
             broker=broker,
+            database=database,
             mails=mails,
             texts=texts,
             folder=folder,
         )
         try:
             here.command("migrate")
-            for name in PROCESSES:
+            for name in processes:
                 here.start(name)
-            for name in PROCESSES:
+            for name in processes:
                 here.until_ready(name)
             yield here
         finally:
@@ -186,6 +212,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def address_of(amqp_url: str) -> tuple[str, int]:
-    parts = sa.make_url(amqp_url)
-    return parts.host or "127.0.0.1", parts.port or 5672
+def address_of(url: str, usual_port: int) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "127.0.0.1", parts.port or usual_port
+
+
+def through(proxy: Proxy, url: str) -> str:
+    """Return the URL with the proxy's address in place of the server's."""
+    parts = urlsplit(url)
+    who, at, _ = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{who}{at}127.0.0.1:{proxy.port}").geturl()
+
+
+def desk_of(name: str) -> str:
+    """Return what an instance is one of: ``registration`` of ``registration.2``."""
+    return name.partition(".")[0]

@@ -1,11 +1,14 @@
 """Files are kept by key, in a folder that may be called anything."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from shared.errors import Unavailable
 from shared.settings import Settings
 from shared.store import Store
+from shared.words import utc_now
 
 KEY = "uploads/0001.jpg"
 
@@ -73,10 +76,15 @@ def test_a_store_that_keeps_nothing_says_so(store, settings):
     folder = Path(settings.folder / "store")
     folder.rmdir()
     folder.write_text("a file where the folder was")
-    with pytest.raises(OSError, match="keeps nothing"):
+    with pytest.raises(Unavailable):
         store.check()
+    with pytest.raises(Unavailable):
+        store.put(KEY, b"picture")
 
 
-def test_a_folder_is_local_and_a_bucket_is_not(store):
-    assert store.local
-    assert not Store("s3://vidu/kho?region=ap-southeast-1").local
+def test_files_last_written_before_a_moment_are_found(store):
+    store.put(KEY, b"picture")
+    folder = KEY.partition("/")[0]
+    assert list(store.older(folder, utc_now() + timedelta(hours=1))) == [KEY]
+    assert list(store.older(folder, utc_now() - timedelta(hours=1))) == []
+    assert list(store.older("nothing", utc_now())) == []

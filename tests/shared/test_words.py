@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.words import (
+    VIETNAM,
     Condition,
     birth_text,
     condition,
@@ -165,8 +166,8 @@ def test_working_days_leave_weekends_out(now, days, before):
 def test_between_two_moments_lie_so_many_working_days(now, days):
     before = working_days_before(now, days)
     passed = [before + timedelta(days=day) for day in range((now - before).days)]
-    assert sum(moment.weekday() < 5 for moment in passed) == days
-    assert before.weekday() < 5
+    assert sum(moment.astimezone(VIETNAM).weekday() < 5 for moment in passed) == days
+    assert before.astimezone(VIETNAM).weekday() < 5
 
 
 @pytest.mark.parametrize(

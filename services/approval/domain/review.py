@@ -159,8 +159,11 @@ class Review:
     def close(self, status: Status, at: datetime) -> None:
         """End the review because its declaration ended, and forget whose it was.
 
-        The registration desk has the last word: a withdrawal that crossed a decision stands.
+        A withdrawal that crossed a decision stands, for the registration desk heard it first; an approval
+        that crossed the expiry stands too, for it was made in time and the account opens.
         """
+        if self.dossier is None or (status == Status.EXPIRED and self.status == Status.APPROVED):
+            return
         self.status, self.decided_at = status, at
         self.insurance_code = self.full_name = self.name_key = self.dossier = self.reason = None
         self._note(status, "", at)

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from marshmallow import Schema, fields, post_load
@@ -12,9 +12,8 @@ from services.approval.domain.review import Review
 from shared.errors import FieldError, Invalid, Refused
 from shared.forms import Choice, Code, Count, Day, Flag, Form, Paragraph, Text, read
 from shared.messages import schema_of
-from shared.words import Condition, DeclarationKind, Status
+from shared.words import VIETNAM, Condition, DeclarationKind, Status
 
-VIETNAM = timezone(timedelta(hours=7))  # officers search by the days of their own calendar
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 1, 1)  # a zone's hours do not lead out of the calendar
 
 

@@ -84,8 +84,11 @@ class OfficerRoutes:
         """Replace a picture of the dossier by an upload."""
         token = bearer_token(request)
         self.approval.check_review(token=token, number=number)
-        upload = self.registration.get_upload(form=json_of(request))
-        return Answer(self.approval.replace_photo(token=token, number=number, purpose=purpose, upload=upload))
+        form = json_of(request)
+        upload = self.registration.get_upload(form=form)
+        changed = self.approval.replace_photo(token=token, number=number, purpose=purpose, upload=upload)
+        self.registration.drop_upload(form=form)
+        return Answer(changed)
 
     @route(
         "POST",

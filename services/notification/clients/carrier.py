@@ -46,6 +46,10 @@ class Rejected(Exception):
 
 
 class Carrier(Protocol):
+    """``reports``: it tells by itself, later, whether a message arrived."""
+
+    reports: bool
+
     def send(self, parcel: Parcel, now: datetime) -> None:
         """Hand the parcel over; return once the carrier said yes.
 

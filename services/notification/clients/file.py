@@ -13,6 +13,8 @@ from services.notification.clients.carrier import Parcel, mail_of
 class FileCarrier:
     """Writes ``sms-*.json`` or ``mail-*.eml``; a half-written file is never seen under its name."""
 
+    reports = False
+
     def __init__(self, url: str, sender: str, *, sms: bool) -> None:
         path = unquote(url.removeprefix("file:"))
         self._folder = Path(path.removeprefix("//") if path.startswith("//") else path)

@@ -25,6 +25,8 @@ LINE_START_DOT = re.compile(rb"(?m)^\.")
 class SmtpCarrier:
     """One connection a message: nothing is shared that a broken connection could take along."""
 
+    reports = False
+
     def __init__(self, url: str, sender: str, *, timeout: float, sms: bool) -> None:
         parts = urlsplit(url)
         try:

@@ -1,5 +1,9 @@
-"""SMS over Twilio: twilio://ACCOUNT_SID:AUTH_TOKEN@?from=+1…; ``&base_url=`` points it at a test server."""
+"""SMS over Twilio: twilio://ACCOUNT_SID:AUTH_TOKEN@?from=+1…; ``&base_url=`` points it at a test server.
 
+Where PUBLIC_URL leads to us from outside, Twilio calls back what became of each message, signed with the token.
+"""
+
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -8,6 +12,7 @@ import requests
 from requests.exceptions import ConnectTimeout, SSLError
 from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
 from twilio.http.http_client import TwilioHttpClient
+from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
@@ -17,14 +22,16 @@ from shared.settings import SettingsError
 CONNECT_SECONDS = 4.0
 LOOKED_THROUGH = 200  # newest messages to one number that a look-up reads
 CLOCKS_APART = timedelta(minutes=10)
-# the account is at fault and not this message: sender, permissions, credit; it waits until that is put right
-OUR_FAULT = frozenset({20003, 20005, 21212, 21408, 21603, 21606, 21659, 21660, 30002})
+# we are at fault and not this message: sender, permissions, credit, PUBLIC_URL; it waits until that is put right
+OUR_FAULT = frozenset({20003, 20005, 21212, 21408, 21603, 21606, 21609, 21659, 21660, 30002})
+OURSELVES = {"localhost", "127.0.0.1", "::1"}  # nobody outside can call back there, and Twilio refuses to try
+HOOK = "/hooks/twilio/"
 
 
 class TwilioCarrier:
     """Twilio's Messages resource, through Twilio's own package."""
 
-    def __init__(self, url: str, *, timeout: float) -> None:
+    def __init__(self, url: str, *, timeout: float, public_url: str = "") -> None:
         parts, options = urlsplit(url), parse_qs(urlsplit(url).query.replace("+", "%2B"))
         self._from = options.get("from", [""])[0]
         if not (parts.username and parts.password and self._from):
@@ -35,13 +42,18 @@ class TwilioCarrier:
         # an environment that is not empty keeps the package from reading TWILIO_* variables behind SMS_URL's back
         nothing = {"none": "none"}
         self._client = Client(unquote(parts.username), unquote(parts.password), http_client=http, environment=nothing)
+        self._validator = RequestValidator(unquote(parts.password))
+        reachable = urlsplit(public_url).hostname not in OURSELVES or "base_url" in options
+        self._hook = f"{public_url}{HOOK}" if public_url and reachable else ""
+        self.reports = bool(self._hook)
         if "base_url" in options:
             self._client.api.base_url = options["base_url"][0].rstrip("/")
 
     def send(self, parcel: Parcel, now: datetime) -> None:
+        hook = {"status_callback": self._hook + parcel.message_id} if self._hook else {}
         parcel.handed_over = True
         try:
-            self._client.messages.create(to=parcel.recipient, from_=self._from, body=parcel.text)
+            self._client.messages.create(to=parcel.recipient, from_=self._from, body=parcel.text, **hook)
         except (TwilioRestException, TwilioServiceException) as error:
             _refuse(error)
         except requests.ConnectionError as error:
@@ -60,6 +72,11 @@ class TwilioCarrier:
         except (TwilioException, requests.RequestException, ValueError, KeyError) as error:
             raise Deferred(f"lookup_{type(error).__name__}") from None
         return any(_same(one, parcel.text) and _made_at(one, since) >= since for one in sent)
+
+
+    def has_signed(self, url: str, form: Mapping[str, str], signature: str) -> bool:
+        """Say whether a call to ``url`` with this form comes from who knows the token."""
+        return bool(self._validator.validate(url, dict(form), signature))
 
 
 def _refuse(error: Any) -> None:

@@ -29,6 +29,10 @@ def find_upload(session: Session, upload_id: str) -> Upload:
     return found
 
 
+def drop_upload(session: Session, upload_id: str) -> None:
+    _drop(session, [find_upload(session, upload_id)])
+
+
 def drop_unused_uploads(session: Session, *, at: datetime) -> int:
     """Forget uploads that nobody used; return how many."""
     unused = models.unused_uploads(session, at - UNUSED_LIFE, AT_ONCE)

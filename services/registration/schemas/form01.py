@@ -5,7 +5,7 @@ fpdf2 writes the PDF. The order of the fields is F5 of domain.md; the sentences 
 """
 
 import unicodedata
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from pathlib import Path
 
 from fpdf import FPDF
@@ -13,12 +13,10 @@ from fpdf.enums import TableBordersLayout, XPos, YPos
 from fpdf.fonts import FontFace, TTFFont
 
 from services.registration.schemas.form_data import FormData
-from shared.words import Address, DeclarationKind
+from shared.words import VIETNAM, Address, DeclarationKind
 
 FONTS = Path(__file__).parent / "fonts"
 FONT = "declaration"
-# A fixed offset: Viet Nam has no summer time, and slim images carry no zone data.
-VIETNAM = timezone(timedelta(hours=7))
 SIZES = (11.5, 11.0, 10.0, 9.0, 8.0, 7.0)  # in points; the first at which all fits one page is taken
 UNKNOWN_LETTER = "□"
 SIGNING_SPACE = 24  # mm

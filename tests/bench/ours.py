@@ -1,0 +1,71 @@
+"""The call that `stock` does, with the framework of this house: the same callee, the same gateway.
+
+``python -m tests.bench.ours callee|gateway``; what the environment says is read as by any desk.
+"""
+
+# ruff: noqa: E402 - the standard library is made green before anything else is imported
+import eventlet
+
+eventlet.monkey_patch()
+
+import sys
+from typing import Any
+
+from nameko.runners import ServiceRunner
+from werkzeug.wrappers import Request, Response
+
+from shared import logs
+from shared.framework import Answer, Desk, Operations, Remote, configuration, route, rpc
+from shared.settings import read
+from tests.bench.stock import ANSWER, calls_a_second
+
+
+class Doorkeeper(Operations):
+    """Lets everybody in; the web server is the gateway's own."""
+
+    serves_itself = False
+
+    def admit(self, request: Request, limit: str) -> None: ...
+
+
+class Callee(Desk):
+    """Answers a call without looking anything up."""
+
+    name = "callee"
+
+    @rpc
+    def ask(self, number: str) -> dict[str, Any]:
+        return {"number": number, **ANSWER}
+
+
+class Gateway(Desk):
+    """Passes a call on, from HTTP or by itself."""
+
+    name = "gateway"
+    operations = Doorkeeper()
+    callee: Any = Remote("callee")
+
+    @route("GET", "/ask/<string:number>")
+    def ask(self, request: Request, number: str) -> Response:
+        return Answer(self.callee.ask(number=number))
+
+    @route("GET", "/burst/<int:at_once>/<int:seconds>")
+    def burst(self, request: Request, at_once: int, seconds: int) -> Response:
+        return Answer(calls_a_second(self.callee, at_once, seconds))
+
+    @staticmethod
+    def present(problem: Exception, request: Request, *rest: Any) -> Response:
+        return Response(str(problem), status=503)
+
+
+def main(what: str) -> None:
+    settings = read()
+    logs.start(what, settings.log_level)
+    runner = ServiceRunner(configuration(settings))
+    runner.add_service({"callee": Callee, "gateway": Gateway}[what])
+    runner.start()
+    runner.wait()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

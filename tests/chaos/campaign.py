@@ -1,0 +1,154 @@
+"""A whole run: a town, its load, the faults in their turn, and the ledger at the end."""
+
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.chaos import schedule
+from tests.chaos.damage import LeftOut, small_disk, strike
+from tests.chaos.drive import Drive
+from tests.chaos.ledger import Ledger, balance
+from tests.chaos.letters import Letters
+from tests.chaos.schedule import Fault
+from tests.chaos.watch import Watch
+from tests.live.town import Town, town, until
+from tests.servers import Servers
+
+RECOVERS_WITHIN = 150.0  # seconds after a fault until everything begun before has its card
+SETTLES_WITHIN = 300.0  # seconds after the last declaration until nothing is under way any more
+# seconds between the rounds of a failed event; all of them together outlast the longest fault of a run
+DELAYS = {True: "1,2,5,10,20,30", False: "0.5,1,2,4,4"}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a fault cost: how long until all was well again, and the seconds of steady work lost meanwhile."""
+
+    fault: Fault
+    how: str
+    lasted: float
+    recovered: float | None  # seconds from its end until everything begun by then had its card
+    lost: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """What there is to say of a run."""
+
+    seed: int
+    count: int
+    rate: float
+    seconds: float
+    costs: list[Cost]
+    ledger: Ledger
+    pulses: dict[str, tuple[float, float]]
+    answers: dict[str, int]
+
+
+class Campaign:
+    """Has the faults strike in their turn: each when its place is reached and the one before is over."""
+
+    def __init__(self, here: Town, drive: Drive, watch: Watch, say: Callable[[str], None]) -> None:
+        self._town, self._drive, self._watch, self._say = here, drive, watch, say
+        self.costs: list[Cost] = []
+        self.failures: list[str] = []
+
+    def run(self, faults: list[Fault]) -> None:
+        gate = self._drive.gate
+        try:
+            for place, fault in enumerate(faults):
+                gate.open(fault.after)
+                gate.reach(fault.after)
+                gate.open(faults[place + 1].after if place + 1 < len(faults) else float("inf"))
+                self._suffer(fault)
+        finally:
+            gate.open(float("inf"))
+
+    def _suffer(self, fault: Fault) -> None:
+        began, cards = time.monotonic(), self._watch.cards
+        try:
+            with self._watch.sparing(fault.target):
+                how = strike(self._town, fault)
+        except LeftOut as reason:
+            how = f"left out: {reason}"
+        except Exception as error:
+            how = f"{type(error).__name__}: {error}"
+            self.failures.append(f"{fault}: {how}")
+        ended, begun = time.monotonic(), self._drive.gate.begun
+        recovered = self._recover(ended, begun)
+        over = time.monotonic()
+        lost = max(0.0, (over - began) - (self._watch.cards - cards) / self._drive.rate)
+        self.costs.append(Cost(fault, how, ended - began, recovered, lost))
+        if recovered is None:
+            self.failures.append(f"{fault}: not recovered within {RECOVERS_WITHIN:.0f} s")
+        self._say(f"after {fault.after:>6}  {fault}: {how}; recovered {recovered and round(recovered, 1)} s after")
+
+    def _recover(self, ended: float, begun: int) -> float | None:
+        """Wait until everything begun has its card, or is known to have none; return the seconds that took."""
+        while time.monotonic() - ended < RECOVERS_WITHIN:
+            if self._watch.cards >= begun - len(self._drive.lost):
+                return time.monotonic() - ended
+            time.sleep(0.1)
+        return None
+
+
+def run(servers: Servers, seed: int, count: int, rate: float, say: Callable[[str], None]) -> Run:
+    """Do a whole run on a town of its own."""
+    began = time.monotonic()
+    with _folder() as folder, small_disk(folder / "store"):
+        store = (folder / "store").as_uri()
+        delays = DELAYS[count >= schedule.WHOLE]
+        with town(servers, folder, STORE_URL=store, RETRY_DELAYS=delays) as here:
+            return _run(here, Letters(servers.amqp_url, here.settings.broker_prefix), seed, count, rate, began, say)
+
+
+def _run(
+    here: Town, letters: Letters, seed: int, count: int, rate: float, began: float, say: Callable[[str], None]
+) -> Run:
+    people = here.prepare(seed, count)
+    drive, watch = Drive(here.url, here.officer(seed), rate), Watch(here)
+    campaign = Campaign(here, drive, watch, say)
+    poison = schedule.poison(seed, count)
+    letters.tap()
+    with watch.looking():
+        poisoning = letters.put_all(drive.gate, poison)
+        striking = threading.Thread(target=campaign.run, args=(schedule.faults(seed, count),), name="faults")
+        striking.start()
+        drive.run(people)
+        striking.join()
+        poisoning.join()
+        say(f"{len(drive.declared)} declared, {len(drive.decided)} decided; waiting until nothing is under way")
+        until(lambda: watch.cards >= len(drive.decided), "a card for every decision", SETTLES_WITHIN)
+        here.until_quiet(SETTLES_WITHIN)
+        ledger = balance(here, letters, drive, poison, [*watch.hung, *campaign.failures])
+    return Run(
+        seed=seed,
+        count=count,
+        rate=rate,
+        seconds=time.monotonic() - began,
+        costs=campaign.costs,
+        ledger=ledger,
+        pulses={name: watch.pulse(name) for name in here.processes},
+        answers=dict(sorted(drive.answers.counts.items())),
+    )
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Make a folder for the town; its logs are kept where CHAOS_LOGS says so."""
+    folder = Path(tempfile.mkdtemp(prefix="vssid-chaos-"))
+    try:
+        yield folder
+    finally:
+        kept = os.environ.get("CHAOS_LOGS")
+        if kept:
+            Path(kept).mkdir(parents=True, exist_ok=True)
+            for log in folder.glob("*.log"):
+                shutil.copy(log, kept)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,232 @@
+"""How each fault is done to a town, and undone."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.chaos.schedule import Fault, Kind
+from tests.live.town import Town
+
+OBEYED_WITHIN = 10.0  # seconds a process has to leave after SIGTERM
+STORE_SIZE = "4g"  # of memory at most, and only what lies in it is taken
+REFUSALS = {"sms": 429, "mail": 451}  # later, and surely not kept
+FOREVER = 600.0  # seconds; healing ends the wait
+
+
+class NotObeyed(Exception):
+    """A process did not leave in time."""
+
+
+class LeftOut(Exception):
+    """This machine does not let us do this; the text says what is missing."""
+
+
+def strike(town: Town, fault: Fault) -> str:
+    """Do a fault, undo it after its time, wait until who was hit is ready again; return how it was done."""
+    how = DAMAGES[fault.kind](town, fault)
+    if fault.target in town.processes:
+        town.until_ready(fault.target)
+    return how
+
+
+def _kill(town: Town, fault: Fault) -> str:
+    town.restart(fault.target)
+    return "SIGKILL, started again"
+
+
+def _terminate(town: Town, fault: Fault) -> str:
+    began = time.monotonic()
+    town.signal(fault.target, signal.SIGTERM)
+    try:
+        town.processes[fault.target].wait(OBEYED_WITHIN + 5)
+        took = time.monotonic() - began
+    finally:
+        town.restart(fault.target)
+    if took > OBEYED_WITHIN:
+        raise NotObeyed(f"{fault.target} left {took:.1f} s after SIGTERM")
+    return f"SIGTERM, left after {took:.1f} s"
+
+
+def _freeze(town: Town, fault: Fault) -> str:
+    town.signal(fault.target, signal.SIGSTOP)
+    try:
+        time.sleep(fault.seconds)
+    finally:
+        town.signal(fault.target, signal.SIGCONT)
+    return "SIGSTOP, SIGCONT"
+
+
+def _cut(town: Town, fault: Fault) -> str:
+    proxy = town.proxies[fault.target]
+    proxy.cut()
+    try:
+        time.sleep(fault.seconds)
+    finally:
+        proxy.heal()
+    return "connections ended and refused" if fault.seconds else "connections ended"
+
+
+def _hang(town: Town, fault: Fault) -> str:
+    proxy = town.proxies[fault.target]
+    proxy.freeze()
+    try:
+        time.sleep(fault.seconds)
+    finally:
+        proxy.heal()
+    return "connections frozen"
+
+
+def _restart(town: Town, fault: Fault) -> str:
+    """Restart the server itself where we were told that it may be; else only its connections suffer."""
+    if os.environ.get("CHAOS_SERVERS") != "1":
+        return _cut(town, fault)
+    stop, start = _broker_commands() if fault.target == "broker" else _database_commands(town)
+    _run(*stop)
+    try:
+        time.sleep(fault.seconds)
+    finally:
+        _run(*start)
+    return " ".join(stop)
+
+
+def _broker_commands() -> tuple[list[str], list[str]]:
+    if os.geteuid() != 0 or not shutil.which("rabbitmqctl"):
+        raise LeftOut("rabbitmqctl is not ours to use")
+    return ["rabbitmqctl", "--silent", "stop_app"], ["rabbitmqctl", "--silent", "start_app"]
+
+
+def _database_commands(town: Town) -> tuple[list[str], list[str]]:
+    if os.geteuid() != 0 or not shutil.which("pg_lsclusters"):
+        raise LeftOut("pg_ctlcluster is not ours to use")
+    port = str(urlsplit(town.database_url).port or 5432)
+    clusters = [line.split() for line in _run("pg_lsclusters", "--no-header").splitlines()]
+    ours = [one[:2] for one in clusters if one[2] == port]
+    if not ours:
+        raise LeftOut("the database is no cluster of this machine")
+    command = ["pg_ctlcluster", "--skip-systemctl-redirect", *ours[0]]
+    return [*command, "stop", "-m", "immediate"], [*command, "start"]
+
+
+def _full(town: Town, fault: Fault) -> str:
+    """Shrink the store to what lies in it; where it is no file system of its own, nobody may write there."""
+    folder = store_folder(town)
+    if not folder.is_mount():
+        return _unwritable(folder, fault)
+    used = os.statvfs(folder)
+    _remount(folder, str((used.f_blocks - used.f_bfree) * used.f_frsize))
+    try:
+        time.sleep(fault.seconds)
+    finally:
+        _remount(folder, STORE_SIZE)
+    return "no space left on its file system"
+
+
+def _unwritable(store: Path, fault: Fault) -> str:
+    if os.geteuid() == 0:
+        raise LeftOut("no file system may be mounted here, and root writes everywhere")
+    folders = [store, *(one for one in store.iterdir() if one.is_dir())]
+    try:
+        for one in folders:
+            one.chmod(0o555)
+        time.sleep(fault.seconds)
+    finally:
+        for one in folders:
+            one.chmod(0o755)
+    return "folders not writable"
+
+
+def _carrier(spoil: Callable[[Town, Fault], str]) -> Callable[[Town, Fault], str]:
+    def spoilt(town: Town, fault: Fault) -> str:
+        try:
+            how = spoil(town, fault)
+            time.sleep(fault.seconds)
+        finally:
+            town.recorders[fault.target].heal()
+        return how
+
+    return spoilt
+
+
+@_carrier
+def _fail(town: Town, fault: Fault) -> str:
+    code = REFUSALS[fault.target]
+    town.recorders[fault.target].sending.fail(code)
+    return f"refuses with {code}"
+
+
+@_carrier
+def _stall(town: Town, fault: Fault) -> str:
+    town.recorders[fault.target].sending.stall(FOREVER)
+    return "says nothing, keeps nothing"
+
+
+@_carrier
+def _late(town: Town, fault: Fault) -> str:
+    town.recorders[fault.target].sending.late(FOREVER)
+    return "keeps it, answers after the time-out"
+
+
+@_carrier
+def _drop(town: Town, fault: Fault) -> str:
+    town.recorders[fault.target].sending.drop()
+    return "keeps it, hangs up"
+
+
+@_carrier
+def _blind(town: Town, fault: Fault) -> str:
+    recorder = town.recorders[fault.target]
+    recorder.looking_up.fail(503)
+    recorder.sending.late(FOREVER)
+    return "keeps it, answers late, cannot be asked"
+
+
+DAMAGES: dict[Kind, Callable[[Town, Fault], str]] = {
+    Kind.KILL: _kill,
+    Kind.TERMINATE: _terminate,
+    Kind.FREEZE: _freeze,
+    Kind.CUT: _cut,
+    Kind.REFUSE: _cut,
+    Kind.HANG: _hang,
+    Kind.RESTART: _restart,
+    Kind.FULL: _full,
+    Kind.FAIL: _fail,
+    Kind.STALL: _stall,
+    Kind.LATE: _late,
+    Kind.DROP: _drop,
+    Kind.BLIND: _blind,
+}
+
+
+def store_folder(town: Town) -> Path:
+    return Path(town.environment["STORE_URL"].removeprefix("file://"))
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """Give a folder a file system of its own, where the machine allows it."""
+    folder.mkdir(parents=True)
+    mounted = os.geteuid() == 0 and _mounts(folder)
+    try:
+        yield
+    finally:
+        if mounted:
+            _run("umount", "--lazy", str(folder))
+
+
+def _mounts(folder: Path) -> bool:
+    command = ("mount", "-t", "tmpfs", "-o", f"size={STORE_SIZE}", "tmpfs", str(folder))
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _remount(folder: Path, size: str) -> None:
+    _run("mount", "-o", f"remount,size={size}", str(folder))
+
+
+def _run(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd="/", timeout=120).stdout

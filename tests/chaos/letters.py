@@ -1,0 +1,104 @@
+"""What a run puts into queues past every desk: poison, and copies of true events as if they had died."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pika
+from pika.exceptions import AMQPError
+
+from services.documents import listeners
+from shared import messages, wire
+from shared.settings import DESKS
+from tests.chaos.drive import Gate
+from tests.chaos.schedule import Poison
+
+KEPT = 300  # events of a run that are kept for burying
+PATIENCE = 120.0  # seconds a broker that is away is waited for
+
+
+class Letters:
+    """A way to the broker that no fault of a proxy touches."""
+
+    def __init__(self, amqp_url: str, prefix: str) -> None:
+        self._url, self._prefix = amqp_url, prefix
+        self._tap = f"{prefix}tap"
+
+    @contextmanager
+    def _channel(self) -> Iterator[Any]:
+        parameters = pika.URLParameters(self._url)
+        parameters.socket_timeout = parameters.stack_timeout = parameters.blocked_connection_timeout = 5
+        connection = pika.BlockingConnection(parameters)
+        try:
+            channel = connection.channel()
+            channel.confirm_delivery()
+            yield channel
+        finally:
+            if connection.is_open:
+                connection.close()
+
+    def tap(self) -> None:
+        """Keep copies of the last events that anybody announces."""
+        with self._channel() as channel:
+            channel.queue_declare(self._tap, durable=True, arguments={"x-max-length": KEPT})
+            for desk in DESKS:
+                channel.queue_bind(self._tap, wire.exchange_name(self._prefix, desk), "#")
+
+    def put(self, poison: Poison) -> None:
+        """Put a poison event into its queue, however long the broker is away."""
+        end = time.monotonic() + PATIENCE
+        headers = {wire.ID: poison.event_id, "cloudEvents:type": "poison"}
+        while True:
+            try:
+                with self._channel() as channel:
+                    _publish(channel, f"{self._prefix}{poison.queue}", poison.body.encode(), headers)
+                return
+            except (AMQPError, OSError):
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.5)
+
+    def put_all(self, gate: Gate, poison: Sequence[Poison]) -> threading.Thread:
+        """Put each in when its place is reached; return the thread that does it."""
+
+        def run() -> None:
+            for one in poison:
+                gate.reach(one.after)
+                self.put(one)
+
+        thread = threading.Thread(target=run, daemon=True, name="poison")
+        thread.start()
+        return thread
+
+    def tapped(self) -> list[tuple[str, bytes, dict[str, Any]]]:
+        """Take the kept events: wire name, body and headers."""
+        found = []
+        with self._channel() as channel:
+            while (got := channel.basic_get(self._tap, auto_ack=True))[0] is not None:
+                found.append((got[0].routing_key, got[2], wire.plain(got[1].headers)))
+        return found
+
+    def bury(self, events: Sequence[tuple[str, bytes, dict[str, Any]]]) -> int:
+        """Put the events into the dead queue of everybody who hears them; return how many letters that makes."""
+        count = 0
+        with self._channel() as channel:
+            for desk, method, kind in listeners():
+                dead = wire.dead_name(wire.queue_name(self._prefix, desk, method))
+                for _, body, headers in (one for one in events if one[0] == kind.name):
+                    _publish(channel, dead, body, {**headers, "x-error": "buried alive"})
+                    count += 1
+        return count
+
+    def waiting(self, queues: Sequence[str]) -> int:
+        """Count what lies ready in queues."""
+        with self._channel() as channel:
+            return sum(channel.queue_declare(one, passive=True).method.message_count for one in queues)
+
+
+def _publish(channel: Any, queue: str, body: bytes, headers: dict[str, Any]) -> None:
+    properties = pika.BasicProperties(
+        content_type=messages.CONTENT_TYPE, delivery_mode=2, message_id=headers[wire.ID], headers=headers
+    )
+    channel.basic_publish("", queue, body, properties, mandatory=True)

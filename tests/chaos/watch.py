@@ -1,0 +1,94 @@
+"""Looks at a town while things go wrong: how many cards there are, and whether every process still answers."""
+
+import statistics
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+import psycopg2
+import requests
+
+from tests.live.town import Town
+
+PAUSE = 0.5  # seconds between two looks
+HEALTH_BOUND = 5.0  # seconds: who answers later than this hangs
+GRACE = 3.0  # seconds after a fault in which nobody is looked at whom it hit
+
+
+@dataclass
+class Watch:
+    """Two threads that look until told to stop."""
+
+    town: Town
+    cards: int = 0
+    answered: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))  # seconds, by process
+    hung: list[str] = field(default_factory=list)
+    _spared: dict[str, float] = field(default_factory=dict)
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def looking(self) -> Iterator["Watch"]:
+        threads = [threading.Thread(target=one) for one in (self._count_cards, self._feel_pulses)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            self._over.set()
+            for thread in threads:
+                thread.join()
+
+    @contextmanager
+    def sparing(self, name: str) -> Iterator[None]:
+        """Look away from a process that is being hit."""
+        self._spared[name] = float("inf")
+        try:
+            yield
+        finally:
+            self._spared[name] = time.monotonic() + GRACE
+
+    def _count_cards(self) -> None:
+        while not self._over.wait(PAUSE):
+            with suppress(psycopg2.Error):
+                self.cards = self._cards_now()
+
+    def _cards_now(self) -> int:
+        url = self.town.settings.database("cards").replace("+psycopg2", "")
+        connection = psycopg2.connect(url, connect_timeout=3)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT count(*) FROM cards")
+                return int(cursor.fetchone()[0])
+        finally:
+            connection.close()
+
+    def _feel_pulses(self) -> None:
+        while not self._over.wait(PAUSE):
+            for name in list(self.town.processes):
+                if not self._is_spared(name):
+                    self._feel(name)
+
+    def _is_spared(self, name: str) -> bool:
+        return time.monotonic() < self._spared.get(name, 0.0)
+
+    def _feel(self, name: str) -> None:
+        began = time.monotonic()
+        url = f"http://127.0.0.1:{self.town.ports[name]}/healthz"
+        try:
+            status = requests.get(url, timeout=HEALTH_BOUND).status_code
+        except requests.RequestException as error:
+            status = type(error).__name__
+        took = time.monotonic() - began
+        if self._is_spared(name):  # it was hit while we asked
+            return
+        self.answered[name].append(took)
+        if status != 200:
+            self.hung.append(f"{name}: {status} after {took:.1f} s")
+
+    def pulse(self, name: str) -> tuple[float, float]:
+        """Return the median and the longest time a process took to say that it lives, in milliseconds."""
+        took = self.answered[name] or [0.0]
+        return statistics.median(took) * 1000, max(took) * 1000
