@@ -33,6 +33,7 @@ SETTINGS_SECTION = re.compile(r"(?s)(?<=<!-- settings -->\n).*?(?=<!-- /settings
 TAGS = {
     "public": "Without an account",
     "officer": "The officer",
+    "carriers": "Carriers of messages, calling back",
     "operations": "Operating it",
 }
 # which class of problem a code comes with, where it is not a rule's no (409)
@@ -43,6 +44,7 @@ STATUS = {
     "unsupported_media_type": 415,
     "wrong_credentials": 401,
     "locked": 423,
+    "wrong_signature": 403,
     "register_unavailable": 503,
 }
 
@@ -277,6 +279,8 @@ def operation(name: str, one: Route, known: dict[str, type[Schema]]) -> dict[str
 def _tag(one: Route) -> str:
     if "/officer/" in one.url or "/photos/<string:token>" in one.url:
         return "officer"
+    if one.url.startswith("/hooks/"):
+        return "carriers"
     return "operations" if one.url in ("/", "/docs", "/api/v1/openapi.json") else "public"
 
 
@@ -299,6 +303,8 @@ def _parameters(one: Route, known: dict[str, type[Schema]]) -> list[dict[str, An
 
 def _body(one: Route, known: dict[str, type[Schema]]) -> dict[str, Any]:
     schema = known[one.takes]
+    if one.url.startswith("/hooks/"):
+        return {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": schema}}}
     if one.url.endswith("/uploads"):
         return {"required": True, "content": {"multipart/form-data": {"schema": _upload_body("file", schema)}}}
     content: dict[str, Any] = {"application/json": {"schema": schema}}
@@ -316,8 +322,10 @@ def _upload_body(file: str, form: type[Schema] | None) -> dict[str, Any]:
 
 def _responses(one: Route, known: dict[str, type[Schema]]) -> dict[str, Any]:
     done: dict[str, Any] = {"description": "Done"}
-    if "." in one.gives and one.gives in known:
-        done["content"] = {"application/json": {"schema": known[one.gives]}}
+    views = [known[part] for part in one.gives.split(" & ") if part in known]
+    if views:
+        schema: Any = views[0] if len(views) == 1 else {"allOf": views}
+        done["content"] = {"application/json": {"schema": schema}}
     elif one.gives == "image/jpeg":
         done["content"] = {kind: {} for kind in ("image/jpeg", "image/png", "image/webp")}
     elif one.gives:

@@ -1,7 +1,7 @@
 """Tables, sessions, the outbox and `announce`: what every desk's memory is made of."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -119,8 +119,11 @@ def next_serial(session: Session, name: str) -> int:
 
 def announce(session: Session, event: Event) -> None:
     """Write the event into the outbox, so that it is told if and only if this transaction commits."""
+    told = sa.insert(session.info["outbox"])
+    if session.get_bind().dialect.name == "postgresql":
+        told = told.returning(sa.func.pg_notify("outbox", ""))  # the relay is woken without a question of its own
     session.execute(
-        sa.insert(session.info["outbox"]).values(
+        told.values(
             id=new_id(),
             aggregatetype=event.speaker,
             aggregateid=event.subject,
@@ -145,6 +148,7 @@ class Database:
         self.metadata = metadata
         self.outbox = metadata.tables.get("outbox")
         self.engine = make_engine(url, settings)
+        self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self.on_announced: Callable[[], None] = lambda: None
         self._guard = guard if self.engine.dialect.name == "sqlite" else None
 
@@ -155,24 +159,23 @@ class Database:
         Raises:
             Unavailable: the database does not answer, or not in time.
         """
-        if self._guard is None:
-            with self._session() as session:
-                yield session
-        else:
-            with self._guard, self._session() as session:
-                yield session
+        with self._guard or nullcontext(), self._session(self.engine) as session:
+            yield session
         if session.info.get("announced"):
             self.on_announced()
 
     @contextmanager
-    def _session(self) -> Iterator[Session]:
-        session = Session(self.engine, expire_on_commit=False, info={"outbox": self.outbox})
+    def read(self) -> Iterator[Session]:
+        """Open a session that only reads: each query by itself, without the round trips of a transaction."""
+        with self._guard or nullcontext(), self._session(self._reading) as session:
+            yield session
+
+    @contextmanager
+    def _session(self, engine: sa.Engine) -> Iterator[Session]:
+        session = Session(engine, expire_on_commit=False, info={"outbox": self.outbox})
         try:
             with session, session.begin():
                 yield session
-                session.flush()
-                if session.info.get("announced") and self.engine.dialect.name == "postgresql":
-                    session.execute(sa.text("NOTIFY outbox"))
         except (OperationalError, PoolTimeout) as error:
             raise Unavailable("unavailable", retry_after=2, dependency="database") from error
         except DBAPIError as error:

@@ -19,3 +19,6 @@ TURNED_AWAY = Counter("vssid_http_turned_away_total", "Requests refused before t
 OUTBOX = Gauge("vssid_outbox_events", "Events waiting in an outbox", ["desk"])
 RELAYED = Counter("vssid_relayed_total", "Events carried from an outbox to the broker", ["desk"])
 MESSAGES = Counter("vssid_messages_total", "Messages to people, by channel and outcome", ["channel", "outcome"])
+DELIVERIES = Counter("vssid_deliveries_total", "What carriers told later of messages they took", ["delivery"])
+CARRIER_OUT = Gauge("vssid_carrier_passed_over", "1 while messages go past this carrier of several", ["carrier"])
+FAILOVERS = Counter("vssid_carrier_failovers_total", "Messages taken by a carrier that is not the first", ["carrier"])

@@ -38,7 +38,11 @@ class Settings:
     public_url: str = setting("", "how the gateway is reached from outside, for links (http://HOST:PORT)")
     trusted_proxies: int = setting(0, "how many proxies in front may name the caller in X-Forwarded-For")
 
-    sms_url: str = setting("", "carrier of SMS: twilio://SID:TOKEN@?from=…, smtp://host:port, file:DIR", secret=True)
+    sms_url: str = setting(
+        "",
+        "carriers of SMS, best first, a space between two: twilio://SID:TOKEN@?from=…, smtp://host:port, file:DIR",
+        secret=True,
+    )
     mail_url: str = setting("", "carrier of mail: smtp://host:port, smtps://…, file:DIR", secret=True)
     mail_from: str = setting("VssID <khong-tra-loi@vssid.example>", "sender of mail")
     sms_accents: bool = setting(False, "1 keeps Vietnamese accents in SMS (UCS-2, shorter segments)")
@@ -57,6 +61,7 @@ class Settings:
     limit_submitting: str = setting("120/minute", "declarations one address may send")
     limit_signing_in: str = setting("30/minute", "sign-ins one address may try")
     limit_phone: str = setting("50/day", "declarations one phone number may stand in")
+    limit_hooks: str = setting("6000/minute", "call-backs of carriers that one address may send")
     rate_limit_store: str = setting("memory://", "where counts are kept; redis://… shares them between gateways")
     retry_delays: str = setting("5,30,120,600,3600", "seconds a failed event waits before each new round")
     rpc_deadline: float = setting(1.8, "seconds a desk has to answer the gateway")

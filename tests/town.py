@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -276,7 +276,7 @@ class EmbeddedTown:
 
     def unregistered(self) -> Applicant:
         """Return somebody the register does not know."""
-        return applicant(next(self._strangers))
+        return replace(applicant(next(self._strangers)), full_name="Người Ngoài Sổ")
 
     def submit(self, person: Applicant | None = None, **changes: Any) -> dict[str, Any]:
         """Submit a declaration; return the answer and the person as ``who``."""

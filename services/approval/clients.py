@@ -38,7 +38,7 @@ class TableRegister:
         self._database = database
 
     def find(self, insurance_code: str) -> Person | None:
-        with self._database.begin() as session:
+        with self._database.read() as session:
             return models.person_registered(session, insurance_code)
 
 

@@ -63,7 +63,7 @@ class Approval(Desk):
     @rpc
     def list_reviews(self, token: str, search: Any) -> dict[str, Any]:
         at = utc_now()
-        with self.database.begin() as session:
+        with self.database.read() as session:
             asking = officer.officer_behind(session, token, at=at)
             wanted = forms.read(ReviewSearchForm(), search)
             found = models.reviews_found(session, asking.agency_code, wanted, at)
@@ -72,7 +72,7 @@ class Approval(Desk):
     @rpc
     def get_review(self, token: str, number: str) -> dict[str, Any]:
         at = utc_now()
-        with self.database.begin() as session:
+        with self.database.read() as session:
             found = review.find_review(session, officer.officer_behind(session, token, at=at), number)
         return review_view(found, self._match(found), at)
 
@@ -93,7 +93,7 @@ class Approval(Desk):
     @rpc
     def check_review(self, token: str, number: str) -> None:
         """Refuse who may not see this dossier, before anything is fetched from elsewhere for it."""
-        with self.database.begin() as session:
+        with self.database.read() as session:
             review.find_review(session, officer.officer_behind(session, token, at=utc_now()), number)
 
     @rpc
@@ -103,7 +103,7 @@ class Approval(Desk):
             raise NotFound("upload_not_found")
         key = f"{review.OWN_FOLDER}{new_id()}.{upload['key'].rpartition('.')[2]}"
         at = utc_now()
-        with self.database.begin() as session:
+        with self.database.read() as session:
             officer.officer_behind(session, token, at=at)
         self.files.put(key, self.files.get(upload["key"]))
         try:
@@ -126,7 +126,7 @@ class Approval(Desk):
         The register is asked between two transactions: none is open while somebody outside answers.
         """
         checked = forms.read(ApprovalForm(), form)
-        with self.database.begin() as session:
+        with self.database.read() as session:
             asking = officer.officer_behind(session, token, at=utc_now())
             wanted = review.check_approvable(session, asking, number, checked, at=utc_now())
         person = check_person(self._person(wanted), wanted.full_name or "")
@@ -176,7 +176,7 @@ class Approval(Desk):
 
     def _close(self, event: DeclarationWithdrawn | DeclarationExpired) -> None:
         # pictures first: a crash in between leaves a dossier without pictures, and the event comes again
-        with self.database.begin() as session:
+        with self.database.read() as session:
             found = models.review_of(session, event.declaration_id)
         for key in review.own_pictures(found) if found else []:
             self.files.remove(key)

@@ -1,4 +1,4 @@
-"""Request bodies: JSON and multipart, with their limits, read before anything is asked of a desk."""
+"""Request bodies: JSON, forms and multipart, with their limits, read before anything is asked of a desk."""
 
 from typing import Any
 
@@ -10,6 +10,8 @@ from werkzeug.wrappers import Request
 from shared.errors import FieldError, Invalid, TooLarge, Unsupported
 
 LARGEST_JSON = 2 * 1024 * 1024  # bytes; far above any form, so that a field that is too long is named
+LARGEST_FORM = 16 * 1024  # bytes; a carrier's call-back has a few hundred
+MOST_FIELDS = 100
 LARGEST_FILE = 8 * 1024 * 1024  # bytes
 AROUND_FILE = 64 * 1024  # bytes of multipart lines and fields around the file
 IN_MEMORY = 256 * 1024  # bytes werkzeug holds while it looks for a boundary; it reads 64 KiB at a time, so no fewer
@@ -38,6 +40,29 @@ def json_of(request: Request) -> Any:
     if _deeper_than(DEEPEST_JSON, body):
         raise Invalid(errors=[FieldError("", "too_deep", {"limit": DEEPEST_JSON})])
     return body
+
+
+def form_of(request: Request) -> dict[str, str]:
+    """Return the fields of a form as browsers and carriers send it.
+
+    Raises:
+        Unsupported: the content type is another.
+        TooLarge: over 16 KiB.
+        Invalid: no form, or a field came twice.
+    """
+    if request.mimetype != "application/x-www-form-urlencoded":
+        raise Unsupported(expected="application/x-www-form-urlencoded")
+    request.max_content_length = request.max_form_memory_size = LARGEST_FORM
+    try:
+        values = request.form
+    except RequestEntityTooLarge:
+        raise TooLarge(limit=LARGEST_FORM) from None
+    except (HTTPException, OSError, ValueError):
+        raise Invalid(errors=[FieldError("", "body_broken")]) from None
+    repeated = [one[:100] for one, sent in values.lists() if len(sent) > 1]
+    if repeated:
+        raise Invalid(errors=[FieldError(one, "repeated") for one in repeated[:MOST_FIELDS]])
+    return values.to_dict()
 
 
 def file_of(request: Request, name: str, fields: tuple[str, ...] = ()) -> tuple[bytes, dict[str, str]]:

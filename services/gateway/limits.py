@@ -25,7 +25,7 @@ class RateLimits:
             raise SettingsError(f"RATE_LIMIT_STORE is not usable: {error}") from None
         self._limits = {
             name: parse(getattr(settings, f"limit_{name}"))
-            for name in ("reading", "uploading", "submitting", "signing_in", "phone")
+            for name in ("reading", "uploading", "submitting", "signing_in", "phone", "hooks")
         }
 
     def count(self, name: str, who: str) -> None:

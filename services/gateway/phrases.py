@@ -34,6 +34,14 @@ CODES = {
         "User name or password is wrong. After 5 wrong tries the account is locked for 15 minutes.",
     ),
     "forbidden": ("Tài khoản này không được làm việc đó.", "This account may not do that."),
+    "wrong_signature": (
+        "Chữ ký của lời gọi không đúng, nên không có gì thay đổi.",
+        "The signature of this call is not right, so nothing was changed.",
+    ),
+    "already_settled": (
+        "Tin nhắn này đã kết thúc ({state}), không gửi lại được.",
+        "This message is over ({state}) and cannot be sent again.",
+    ),
     "not_found": (
         "Không có gì ở đây. Hãy kiểm tra lại số hồ sơ và mã tra cứu.",
         "There is nothing here. Check the number and the tracking code.",

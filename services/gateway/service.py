@@ -7,6 +7,7 @@ from werkzeug.wrappers import Request, Response
 from services.gateway.identity import PictureLinks, address_of
 from services.gateway.limits import RateLimits
 from services.gateway.problems import present
+from services.gateway.routes.hooks import HookRoutes
 from services.gateway.routes.officer import OfficerRoutes
 from services.gateway.routes.operations import OperationsRoutes
 from services.gateway.routes.public import PublicRoutes
@@ -27,7 +28,7 @@ class Doorkeeper(Operations):
         self._limits.count(limit, address_of(request, self.settings.trusted_proxies))
 
 
-class Gateway(PublicRoutes, OfficerRoutes, OperationsRoutes, Desk):
+class Gateway(PublicRoutes, OfficerRoutes, HookRoutes, OperationsRoutes, Desk):
     """HTTP to the desks and back."""
 
     name = "gateway"

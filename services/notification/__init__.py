@@ -1,7 +1,7 @@
 """The notification desk: tells people, by SMS and by mail.
 
 owns      messages, withdrawals
-answers   nobody
+answers   note_delivery, list_messages
 hears     DeclarationSubmitted, DeclarationRejected, DeclarationExpired, DeclarationWithdrawn, AccountActivated
 tells     nothing
 """

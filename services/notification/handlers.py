@@ -6,10 +6,13 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from services.notification import models
-from services.notification.domain.message import Message, messages_of
+from services.notification.domain.delivery import Delivery
+from services.notification.domain.fallback import read_fallback
+from services.notification.domain.message import PATIENCE, Message, mail_of, messages_of
 from services.notification.domain.occasion import Occasion
-from shared.errors import Refused
+from shared.errors import Forbidden, Refused
 from shared.events import DeclarationWithdrawn
+from shared.seals import BrokenSeal, Seal
 from shared.words import new_id
 
 
@@ -28,14 +31,16 @@ def withdraw(session: Session, event: DeclarationWithdrawn) -> None:
         message.cancel(event.at)
 
 
-def take_due(session: Session, channel: str, *, lease: timedelta, at: datetime) -> Message | None:
-    """Take the next message of a channel in hand, or return None where none is due.
+def take_due(
+    session: Session, channel: str, *, lease: timedelta, at: datetime, carrier: str | None = None
+) -> Message | None:
+    """Take the next message of a channel in hand for a carrier, or return None where none is due.
 
     One whose declaration was taken back is cancelled here: its fact may have come after the withdrawal.
     """
     while (message := models.due_message(session, channel, at)) is not None:
         if not models.is_withdrawn(session, message.declaration_id):
-            message.take(at, lease)
+            message.take(at, lease, carrier)
             return message
         message.cancel(at)
         session.flush()
@@ -48,6 +53,52 @@ def settle(session: Session, taken: Message, act: Callable[[Message], None]) -> 
     if message is not None:
         act(message)
     return message
+
+
+def pass_on(session: Session, taken: Message, carrier: str, *, lease: timedelta, at: datetime) -> Message | None:
+    """Write down that the next carrier gets a message in hand; None as in `settle`."""
+    return settle(session, taken, lambda message: message.pass_on(carrier, at, lease))
+
+
+def note_delivery(
+    session: Session,
+    message_id: str,
+    told: Delivery | None,
+    code: str | None,
+    *,
+    is_signed: Callable[[Message], bool],
+    at: datetime,
+) -> Message | None:
+    """Write down how far a message came; return it where that is news, else None.
+
+    Raises:
+        NotFound: there is no such message.
+        Forbidden: ``wrong_signature``, the carrier that has the message did not say this.
+    """
+    message = models.get_message(session, message_id)
+    if not is_signed(message):
+        raise Forbidden("wrong_signature")
+    return message if told is not None and message.report(told, code, at) else None
+
+
+def fall_back(session: Session, message: Message, seal: Seal, *, at: datetime) -> bool:
+    """Queue the mail that stands in for an SMS that did not arrive, once; return whether it was due."""
+    if not message.needs_fallback:
+        return False
+    sealed, message.fallback = message.fallback, None
+    try:
+        # the row forgets it in time; the seal may be as old as the last try to send the SMS
+        written = seal.open(sealed or "", 2 * PATIENCE.total_seconds())
+    except BrokenSeal:
+        return False
+    due = read_fallback(written).occasion(message.message_id, message.declaration_id, message.number)
+    session.add(mail_of(due, new_id(), request_id=message.request_id, at=at))
+    return True
+
+
+def forget_fallbacks(session: Session, *, at: datetime) -> None:
+    """Forget whom a mail could go to, where no carrier told for 72 hours whether the SMS arrived."""
+    models.forget_fallbacks(session, before=at - PATIENCE)
 
 
 def list_messages(session: Session, states: Sequence[str], limit: int) -> Sequence[Message]:

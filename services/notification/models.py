@@ -38,6 +38,10 @@ messages = sa.Table(
     sa.Column("queued_at", Moment, nullable=False),
     sa.Column("due_at", Moment),
     sa.Column("done_at", Moment),
+    sa.Column("carrier", sa.String(60)),
+    sa.Column("delivery", sa.String(20)),
+    sa.Column("delivered_at", Moment),
+    sa.Column("fallback", sa.Text),
     # whatever is heard twice, or by two at once, is told once
     sa.UniqueConstraint("occasion", "channel"),
 )
@@ -48,6 +52,14 @@ sa.Index(
     messages.c.due_at,
     postgresql_where=messages.c.due_at.is_not(None),
     sqlite_where=messages.c.due_at.is_not(None),
+)
+
+# few messages keep a mail that may have to stand in, and none for long
+sa.Index(
+    "ix_messages_fallback",
+    messages.c.queued_at,
+    postgresql_where=messages.c.fallback.is_not(None),
+    sqlite_where=messages.c.fallback.is_not(None),
 )
 
 withdrawals = sa.Table(  # declarations taken back: a fact about one that comes late is not told
@@ -86,6 +98,12 @@ def messages_of(session: Session, declaration_id: str) -> Sequence[Message]:
     return session.scalars(query.order_by(messages.c.message_id).with_for_update()).all()
 
 
+def messages_about(session: Session, declaration_id: str) -> Sequence[Message]:
+    """Return the messages of a declaration to be looked at, the oldest first."""
+    query = sa.select(Message).where(messages.c.declaration_id == declaration_id)
+    return session.scalars(query.order_by(messages.c.queued_at, messages.c.channel.desc())).all()
+
+
 def messages_in(session: Session, states: Sequence[str], limit: int) -> Sequence[Message]:
     """Return messages in these states, the youngest first."""
     query = sa.select(Message).where(messages.c.state.in_(list(states)))
@@ -97,6 +115,14 @@ def get_message(session: Session, message_id: str) -> Message:
     if found is None:
         raise NotFound
     return found
+
+
+def forget_fallbacks(session: Session, before: datetime) -> None:
+    """Forget the mails that may have to stand in for messages queued before a moment, and still wait for news."""
+    old = sa.update(messages).where(
+        messages.c.fallback.is_not(None), messages.c.queued_at < before, messages.c.due_at.is_(None)
+    )
+    session.execute(old.values(fallback=None))
 
 
 def is_withdrawn(session: Session, declaration_id: str) -> bool:

@@ -118,15 +118,23 @@ def declaration_by_id(session: Session, declaration_id: str) -> Declaration:
     return found
 
 
-def what_stands_in_the_way(session: Session, insurance_code: str) -> str | None:
-    """Return why this person cannot register now: ``account_exists``, ``declaration_pending``, or None."""
+def admission(session: Session, insurance_code: str, agency_code: str, today: date) -> tuple[str | None, Agency | None]:
+    """Return, in one question, what stands in a person's way and the agency, if it stands today.
+
+    In the way may stand ``account_exists`` or ``declaration_pending``.
+    """
     account = sa.select(sa.literal("account_exists")).where(accounts.c.insurance_code == insurance_code)
     pending = sa.select(sa.literal("declaration_pending")).where(
         PENDING,
         declarations.c.kind == DeclarationKind.REGISTER.value,
         declarations.c.insurance_code == insurance_code,
     )
-    return session.execute(account.union_all(pending)).scalars().first()
+    obstacle = account.union_all(pending).limit(1).scalar_subquery().label("obstacle")
+    always = sa.select(sa.literal(1).label("one")).subquery()
+    agency = always.outerjoin(agencies, sa.and_(agencies.c.code == agency_code, _open(today)))
+    query = sa.select(obstacle, agencies.c.code, agencies.c.name, agencies.c.address).select_from(agency)
+    row = session.execute(query).one()
+    return row.obstacle, Agency(code=row.code, name=row.name, address=row.address) if row.code else None
 
 
 def undecided_declarations(session: Session, now: datetime, limit: int) -> Sequence[Declaration]:
@@ -142,6 +150,14 @@ def account_of(session: Session, insurance_code: str) -> Account | None:
 def uploads_by_id(session: Session, upload_ids: Iterable[str]) -> dict[str, Upload]:
     query = sa.select(Upload).where(uploads.c.upload_id.in_(list(upload_ids))).with_for_update()
     return {upload.upload_id: upload for upload in session.scalars(query)}
+
+
+def take_uploads(session: Session, upload_ids: Iterable[str], declaration_id: str) -> dict[str, tuple[str, str]]:
+    """Mark free uploads as a declaration's; return purpose and key of those that were free, by id."""
+    free = sa.and_(uploads.c.upload_id.in_(list(upload_ids)), uploads.c.declaration_id.is_(None))
+    taken = sa.update(uploads).where(free).values(declaration_id=declaration_id)
+    rows = session.execute(taken.returning(uploads.c.upload_id, uploads.c.purpose, uploads.c.key))
+    return {row.upload_id: (row.purpose, row.key) for row in rows}
 
 
 def uploads_of(session: Session, declaration_id: str) -> Sequence[Upload]:
@@ -175,12 +191,6 @@ def files_to_erase(session: Session, limit: int) -> Sequence[str]:
 
 def forget_erasures(session: Session, keys: Iterable[str]) -> None:
     session.execute(sa.delete(erasures).where(erasures.c.key.in_(list(keys))))
-
-
-def open_agency(session: Session, code: str, today: date) -> Agency | None:
-    """Return the agency, if it stands today."""
-    row = session.execute(sa.select(agencies).where(agencies.c.code == code, _open(today))).first()
-    return Agency(code=row.code, name=row.name, address=row.address) if row else None
 
 
 def open_agencies(

@@ -105,7 +105,7 @@ class Registration(Desk):
     def get_upload(self, form: Any) -> dict[str, Any]:
         """Return purpose, content type and key of an upload that nobody has taken yet."""
         upload_id = forms.read(PhotoForm(), form)["upload_id"]
-        with self.database.begin() as session:
+        with self.database.read() as session:
             found = upload.find_upload(session, upload_id)
             return {**upload_view(found), "key": found.key}
 
@@ -148,7 +148,7 @@ class Registration(Desk):
 
     @rpc
     def get_declaration(self, number: str, tracking_code: str) -> dict[str, Any]:
-        with self.database.begin() as session:
+        with self.database.read() as session:
             found = declaration.find_declaration(session, number=number, tracking_code=tracking_code)
             return declaration_view(found, utc_now())
 
@@ -160,7 +160,7 @@ class Registration(Desk):
     @rpc
     def print_form(self, number: str, tracking_code: str) -> dict[str, Any]:
         """Return Form 01 of a declaration as PDF, in base64."""
-        with self.database.begin() as session:
+        with self.database.read() as session:
             found = declaration.find_declaration(session, number=number, tracking_code=tracking_code)
         if found.applicant is None:
             raise NotFound("personal_data_deleted")
@@ -195,7 +195,7 @@ class Registration(Desk):
     def list_agencies(self, search: Any) -> dict[str, Any]:
         wanted = forms.read(AgencySearchForm(), search)
         province = wanted["province_code"] and (address.province_code(wanted["province_code"]) or "none")
-        with self.database.begin() as session:
+        with self.database.read() as session:
             found = models.open_agencies(session, utc_now().date(), province, wanted["cursor"], wanted["limit"] + 1)
         page = found[: wanted["limit"]]
         return {"items": page, "next_cursor": page[-1]["code"] if len(found) > len(page) else None}

@@ -84,7 +84,7 @@ def machine_of(servers: Servers) -> dict[str, Any]:
         postgresql, synchronous = cursor.fetchone()
     connection.close()
     with pika.BlockingConnection(pika.URLParameters(servers.amqp_url)) as broker:
-        rabbitmq = broker._impl.server_properties["version"].decode()
+        rabbitmq = broker._impl.server_properties["version"]
     return {
         "cores": f"{os.cpu_count()}, {processor()}",
         "shared by": "the house, PostgreSQL, RabbitMQ, the load generator, the carriers",

@@ -121,7 +121,8 @@ COPIES = {
 }
 EVENT = """INSERT INTO hand_outbox (id, aggregatetype, aggregateid, type, payload, request_id, created_at)
     VALUES (gen_random_uuid(), 'desk', %(id)s, 'event', repeat('x', 900), %(id)s, now())"""
-NOTED = "UPDATE hand_declarations SET history = history, handled_version = handled_version + 1 WHERE declaration_id = %(id)s"
+NOTED = """UPDATE hand_declarations SET history = history, handled_version = handled_version + 1
+    WHERE declaration_id = %(id)s"""
 HANDLED = "UPDATE hand_reviews SET history = history, version = version + 1 WHERE declaration_id = %(id)s"
 
 

@@ -45,7 +45,11 @@ class House(Town):
         """Start a process, wait until it can serve, and note how long that took."""
         began = time.monotonic()
         self.start(name)
-        until_answering(self.ports[name], "/readyz")
+        try:
+            until_answering(self.ports[name], "/readyz")
+        except TimeoutError as late:
+            lines = (self.folder / f"{name}.log").read_text("utf-8").splitlines()
+            raise TimeoutError(f"{name} did not start; its last words: {lines[-3:]}") from late
         self.started[name] = time.monotonic() - began
 
     def dsn(self, desk: str) -> str:

@@ -49,9 +49,9 @@ class Gateway(Desk):
     def ask(self, request: Request, number: str) -> Response:
         return Answer(self.callee.ask(number=number))
 
-    @route("GET", "/burst/<int:at_once>/<int:seconds>")
-    def burst(self, request: Request, at_once: int, seconds: int) -> Response:
-        return Answer(calls_a_second(self.callee, at_once, seconds))
+    @route("GET", "/burst/<string:at_once>/<string:seconds>")
+    def burst(self, request: Request, at_once: str, seconds: str) -> Response:
+        return Answer(calls_a_second(self.callee, int(at_once), float(seconds)))
 
     @staticmethod
     def present(problem: Exception, request: Request, *rest: Any) -> Response:

@@ -47,15 +47,15 @@ def gateway(name: str) -> type:
         def ask(self, request: Request, number: str) -> Response:
             return Response(json.dumps(self.callee.ask(number=number)), content_type="application/json")
 
-        @http("GET", "/burst/<int:at_once>/<int:seconds>")
-        def burst(self, request: Request, at_once: int, seconds: int) -> Response:
-            return Response(str(calls_a_second(self.callee, at_once, seconds)))
+        @http("GET", "/burst/<string:at_once>/<string:seconds>")
+        def burst(self, request: Request, at_once: str, seconds: str) -> Response:
+            return Response(str(calls_a_second(self.callee, int(at_once), float(seconds))))
 
     Gateway.name = f"{name}gateway"
     return Gateway
 
 
-def calls_a_second(remote: Any, at_once: int, seconds: int) -> float:
+def calls_a_second(remote: Any, at_once: int, seconds: float) -> float:
     """Call again and again from so many green threads; return calls a second."""
     began = time.monotonic()
 

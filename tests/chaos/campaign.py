@@ -124,9 +124,8 @@ def _run(
         striking.join()
         poisoning.join()
         say(f"{len(drive.declared)} declared, {len(drive.decided)} decided; waiting until nothing is under way")
-        until(lambda: watch.cards >= len(drive.decided), "a card for every decision", SETTLES_WITHIN)
-        here.until_quiet(SETTLES_WITHIN)
-        ledger = balance(here, letters, drive, poison, [*watch.hung, *campaign.failures])
+        troubles = [*campaign.failures, *_settle(here, drive, watch)]
+        ledger = balance(here, letters, drive, poison, [*watch.hung, *troubles])
     return Run(
         seed=seed,
         count=count,
@@ -137,6 +136,16 @@ def _run(
         pulses={name: watch.pulse(name) for name in here.processes},
         answers=dict(sorted(drive.answers.counts.items())),
     )
+
+
+def _settle(here: Town, drive: Drive, watch: Watch) -> list[str]:
+    """Wait until nothing is under way any more; return what did not end."""
+    try:
+        until(lambda: watch.cards >= len(drive.decided), "a card for every decision", SETTLES_WITHIN)
+        here.until_quiet(SETTLES_WITHIN)
+    except AssertionError as unsettled:
+        return [str(unsettled)]
+    return []
 
 
 @contextmanager

@@ -18,6 +18,8 @@ from tests.chaos.schedule import Poison
 KEPT = 300  # events of a run that are kept for burying
 PATIENCE = 120.0  # seconds a broker that is away is waited for
 
+Tapped = tuple[str, bytes, dict[str, Any]]
+
 
 class Letters:
     """A way to the broker that no fault of a proxy touches."""
@@ -25,6 +27,7 @@ class Letters:
     def __init__(self, amqp_url: str, prefix: str) -> None:
         self._url, self._prefix = amqp_url, prefix
         self._tap = f"{prefix}tap"
+        self._tapped: list[Tapped] = []
 
     @contextmanager
     def _channel(self) -> Iterator[Any]:
@@ -72,15 +75,14 @@ class Letters:
         thread.start()
         return thread
 
-    def tapped(self) -> list[tuple[str, bytes, dict[str, Any]]]:
-        """Take the kept events: wire name, body and headers."""
-        found = []
+    def tapped(self) -> list[Tapped]:
+        """Return the kept events: wire name, body and headers."""
         with self._channel() as channel:
             while (got := channel.basic_get(self._tap, auto_ack=True))[0] is not None:
-                found.append((got[0].routing_key, got[2], wire.plain(got[1].headers)))
-        return found
+                self._tapped.append((got[0].routing_key, got[2], wire.plain(got[1].headers)))
+        return self._tapped[-KEPT:]
 
-    def bury(self, events: Sequence[tuple[str, bytes, dict[str, Any]]]) -> int:
+    def bury(self, events: Sequence[Tapped]) -> int:
         """Put the events into the dead queue of everybody who hears them; return how many letters that makes."""
         count = 0
         with self._channel() as channel:

@@ -105,7 +105,7 @@ def house_of(settings):
 
 
 def prepare_notification(service, settings):
-    service.sms, service.mail = clients.sms_carrier(settings), clients.mail_carrier(settings)
+    service.sms, service.mail = clients.sms_carriers(settings), clients.mail_carriers(settings)
     service.public_url, service.sms_accents, service.delays = settings.public, settings.sms_accents, settings.delays
     service.carrier_timeout, service.settle_after = settings.carrier_timeout, settings.settle_after
     service.crew = Crew(1)

@@ -185,7 +185,7 @@ def test_a_declaration_nobody_decides_expires_and_its_data_are_deleted(tmp_path)
         replaced = done(town.upload("portrait", picture("PNG")), 201)
         done(desk.call("PUT", f"{path}/photos/portrait", json={"upload_id": replaced["upload_id"]}))
         done(desk.call("PUT", f"{path}/assignment"))
-        assert len(stored(town)) == 5  # three pictures, the officer's, the form
+        until(lambda: len(stored(town)) == 5, "three pictures, the officer's, and the form are kept")
         assert rows_that_hold(town, who.id_number)
         until(lambda: town.declaration(declared)["status"] == "expired", "the expiry")
         until(lambda: len(town.sms_to(who.phone)) > 1 and len(town.mails_to(who.email)) > 1, "the messages")

@@ -134,7 +134,7 @@ class Town:
     def dead(self) -> list[str]:
         return self.command("dead", "list").splitlines()
 
-    def until_quiet(self) -> None:
+    def until_quiet(self, seconds: float = SECONDS) -> None:
         """Wait until no event and no message is under way any more."""
         unsent = "state NOT IN ('sent', 'failed', 'cancelled')"
         until(
@@ -143,6 +143,7 @@ class Town:
                 and self.count("notification", "messages", unsent) == 0
             ),
             "every event is carried and every message is settled",
+            seconds,
         )
 
 

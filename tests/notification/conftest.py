@@ -27,7 +27,7 @@ def desk_with(settings, database):
         chosen = replace(settings, **{"carrier_timeout": 1.0, "settle_after": 0.2, "retry_delays": "0.1,0.2"} | changes)
         desk = Notification()
         desk.database, desk.seal, desk.files = database, Seal(chosen.seal_key), Store(chosen.store)
-        desk.sms, desk.mail, desk.crew = clients.sms_carrier(chosen), clients.mail_carrier(chosen), Crew(8)
+        desk.sms, desk.mail, desk.crew = clients.sms_carriers(chosen), clients.mail_carriers(chosen), Crew(8)
         desk.public_url, desk.sms_accents, desk.delays = chosen.public, chosen.sms_accents, chosen.delays
         desk.carrier_timeout, desk.settle_after = chosen.carrier_timeout, chosen.settle_after
         made.append(desk)

@@ -11,7 +11,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
-from services.notification.clients import mail_carrier, sms_carrier
+from services.notification.clients import mail_carriers, sms_carriers
 from services.notification.clients.carrier import Deferred, Parcel, Rejected
 from shared.settings import Settings, SettingsError
 from tests.live.recorders import MailRecorder, TwilioRecorder
@@ -52,11 +52,11 @@ def letter():
 
 
 def sms_over(url, **changes):
-    return sms_carrier(Settings(sms_url=url, carrier_timeout=0.5, **changes))
+    return sms_carriers(Settings(sms_url=url, carrier_timeout=0.5, **changes)).lines[0].carrier
 
 
 def mail_over(url, **changes):
-    return mail_carrier(Settings(mail_url=url, carrier_timeout=0.5, **changes))
+    return mail_carriers(Settings(mail_url=url, carrier_timeout=0.5, **changes)).lines[0].carrier
 
 
 def closed_port():
@@ -80,7 +80,7 @@ def test_mail_does_not_go_by_twilio():
 
 
 def test_without_carriers_messages_lie_in_the_outbox_folder(tmp_path, parcel):
-    sms_carrier(Settings(var_dir=str(tmp_path))).send(parcel, AT)
+    sms_carriers(Settings(var_dir=str(tmp_path))).lines[0].carrier.send(parcel, AT)
     assert len(list((tmp_path / "outbox").glob("sms-*.json"))) == 1
 
 

@@ -92,6 +92,7 @@ class ReviewHistoryView(Schema):
 class ReviewView(ReviewItem):
     """A whole dossier. ``photos`` are links that work for five minutes."""
 
+    declaration_id = fields.String(required=True)
     id_document = fields.Dict(allow_none=True)
     address = fields.Dict(allow_none=True)
     phone = fields.String(allow_none=True)
@@ -139,6 +140,7 @@ def review_view(review: Review, match: Match | None, now: datetime) -> dict[str,
     dossier = review.dossier
     return {
         **review_item(review, now),
+        "declaration_id": review.declaration_id,
         "id_document": schema_of(type(dossier.id_document)).dump(dossier.id_document) if dossier else None,
         "address": schema_of(type(dossier.address)).dump(dossier.address) if dossier else None,
         "phone": dossier.contact.phone if dossier else None,

@@ -6,16 +6,18 @@ from werkzeug.wrappers import Request, Response
 
 from services.gateway.bodies import json_of
 from services.gateway.identity import PictureLinks, bearer_token
-from shared.errors import NotFound
+from shared.errors import NotFound, Unavailable
 from shared.framework import Answer, Files, GreenStore, Remote, Setting, route
 
 SIGN_IN_SECONDS = 4.0  # comparing passwords is slow on purpose, and many may sign in at eight o'clock
+MESSAGES_SECONDS = 0.8  # a dossier does not wait longer to say what was sent about it
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 REVIEW = "/api/v1/officer/reviews/<string:number>"
 
 
 class OfficerRoutes:
     approval: Any = Remote("approval")
+    notification: Any = Remote("notification")
     registration: Any = Remote("registration")
     files: GreenStore = Files()
     register_timeout: float = Setting("register_timeout")
@@ -46,12 +48,19 @@ class OfficerRoutes:
         """Search the queue of the officer's agency."""
         return Answer(self.approval.list_reviews(token=bearer_token(request), search=request.args.to_dict()))
 
-    @route("GET", REVIEW, gives="approval.ReviewView")
+    @route("GET", REVIEW, gives="approval.ReviewView & notification.MessagesView")
     def get_review(self, request: Request, number: str) -> Response:
         """Show a whole dossier."""
         found = self._asking_register().get_review(token=bearer_token(request), number=number)
         found["photos"] = {purpose: self.links.link(key) for purpose, key in found["photos"].items()}
-        return Answer(found)
+        return Answer({**found, "messages": self._messages(found["declaration_id"])})
+
+    def _messages(self, declaration_id: str) -> list[dict[str, Any]] | None:
+        """Return what was sent about a declaration; None while nobody can say, which is no reason to show nothing."""
+        try:
+            return list(self.notification.within(MESSAGES_SECONDS).list_messages(declaration_id=declaration_id))
+        except Unavailable:
+            return None
 
     @route(
         "PUT",

@@ -73,7 +73,6 @@ class TwilioCarrier:
             raise Deferred(f"lookup_{type(error).__name__}") from None
         return any(_same(one, parcel.text) and _made_at(one, since) >= since for one in sent)
 
-
     def has_signed(self, url: str, form: Mapping[str, str], signature: str) -> bool:
         """Say whether a call to ``url`` with this form comes from who knows the token."""
         return bool(self._validator.validate(url, dict(form), signature))

@@ -34,6 +34,7 @@ class Occasion:
     values: dict[str, str]
     link: str | None = None
     sealed: str | None = field(default=None, repr=False)
+    fallback: str | None = field(default=None, repr=False)
     form_key: str | None = None
 
     @property

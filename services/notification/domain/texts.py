@@ -12,6 +12,8 @@ from shared.words import DeclarationKind, Language
 GAP = "<password>"  # where the sealed password goes; as long as one, so that segments are counted right
 
 SUBMITTED, ACTIVATED, REJECTED, EXPIRED = "submitted", "activated", "rejected", "expired"
+SMS_UNDELIVERED = "sms_undelivered"
+HOTLINE = "1900 9068"  # U6
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,28 @@ VIETNAMESE = {
             " rồi mang giấy tờ tùy thân đến cơ quan bảo hiểm xã hội đã chọn.",
         ),
     ),
+    SMS_UNDELIVERED: Text(
+        sms="",  # only ever told by mail
+        advice="",
+        shortens="agency",
+        subject="Tin nhắn mật khẩu của tờ khai {number} chưa đến được",
+        title="Tin nhắn chưa đến được",
+        lead=(
+            "Tài khoản của Ông/Bà đã được kích hoạt, nhưng tin nhắn có mật khẩu lần đầu không gửi đến được số điện"
+            " thoại Ông/Bà đã đăng ký."
+        ),
+        facts=(
+            ("Số tờ khai", "{number}"),
+            ("Tài khoản", "{account}"),
+            ("Cơ quan tiếp nhận", "{agency}"),
+            ("Địa chỉ", "{agency_address}"),
+        ),
+        steps=(
+            "Ông/Bà vui lòng mang giấy tờ tùy thân (CCCD, CMND hoặc hộ chiếu) đến cơ quan tiếp nhận để kiểm tra số"
+            " điện thoại và được hỗ trợ đăng nhập.",
+            f"Cần hỗ trợ, Ông/Bà gọi tổng đài {HOTLINE}. Vì an toàn, mật khẩu không bao giờ được gửi qua thư điện tử.",
+        ),
+    ),
 }
 
 ENGLISH = {
@@ -247,6 +271,28 @@ ENGLISH = {
         steps=(
             "If you still wish to register, open the VssID app or the registration page, choose Register and send a"
             " new declaration, then bring your identity paper to the agency you chose.",
+        ),
+    ),
+    SMS_UNDELIVERED: Text(
+        sms="",  # only ever told by mail
+        advice="",
+        shortens="agency",
+        subject="The password message of declaration {number} did not arrive",
+        title="A text message did not arrive",
+        lead=(
+            "Your account is active, but the text message with your first password could not be delivered to the"
+            " phone number you registered."
+        ),
+        facts=(
+            ("Declaration number", "{number}"),
+            ("Account", "{account}"),
+            ("Agency", "{agency}"),
+            ("Address", "{agency_address}"),
+        ),
+        steps=(
+            "Please bring your identity card or passport to the agency, to have your phone number checked and to be"
+            " helped with signing in.",
+            f"For help call {HOTLINE}. For your safety, a password is never sent by mail.",
         ),
     ),
 }

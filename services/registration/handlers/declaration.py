@@ -18,7 +18,7 @@ from services.registration.handlers.upload import drop_uploads_of
 from shared.database import announce, next_serial
 from shared.errors import FieldError, Refused
 from shared.events import CardIssued, DeclarationReceived, DeclarationRejected, DeclarationReturned
-from shared.words import Agency, Contact, DeclarationKind, IdDocument, new_id
+from shared.words import Contact, DeclarationKind, IdDocument, new_id
 
 AT_ONCE = 50  # declarations one look of the expiry timer ends
 
@@ -32,8 +32,9 @@ def draft_declaration(session: Session, form: dict[str, Any], *, days: float, at
     """
     document = IdDocument(**form["id_document"])
     check_id_document(document, at.date())
-    agency = _agency(session, form["agency_code"], at)
-    obstacle = models.what_stands_in_the_way(session, form["insurance_code"])
+    obstacle, agency = models.admission(session, form["insurance_code"], form["agency_code"], at.date())
+    if agency is None:
+        raise Refused("unknown_agency", errors=[FieldError("agency_code", "unknown_agency")])
     if obstacle is not None:
         raise Refused(obstacle)
     declaration_id = new_id()
@@ -103,28 +104,17 @@ def note_card(session: Session, event: CardIssued) -> None:
     models.declaration_by_id(session, event.declaration_id).note_card(event.at)
 
 
-def _agency(session: Session, code: str, at: datetime) -> Agency:
-    agency = models.open_agency(session, code, at.date())
-    if agency is None:
-        raise Refused("unknown_agency", errors=[FieldError("agency_code", "unknown_agency")])
-    return agency
-
-
 def _take_uploads(session: Session, photos: dict[str, str], declaration_id: str) -> dict[str, str]:
     """Mark the uploads as this declaration's; return their keys by purpose."""
-    uploads = models.uploads_by_id(session, photos.values())
+    taken = models.take_uploads(session, photos.values(), declaration_id)
     missing = [
         FieldError(f"photos.{purpose}", "upload_not_found")
         for purpose, upload_id in photos.items()
-        if upload_id not in uploads
-        or uploads[upload_id].purpose != purpose
-        or uploads[upload_id].declaration_id is not None
+        if upload_id not in taken or taken[upload_id][0] != purpose
     ]
     if missing:
         raise Refused("upload_not_found", errors=missing)
-    for upload in uploads.values():
-        upload.declaration_id = declaration_id
-    return {purpose: uploads[upload_id].key for purpose, upload_id in photos.items()}
+    return {purpose: taken[upload_id][1] for purpose, upload_id in photos.items()}
 
 
 def _erase_papers(session: Session, declaration: Declaration) -> None:

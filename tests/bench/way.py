@@ -1,0 +1,263 @@
+"""Chapters c and d: the whole way from submission to the last message and card, and how long its stages take."""
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import psycopg2
+
+from services import smoke
+from tests.bench import by_hand
+from tests.bench.bench import Bench
+from tests.bench.carriers import Told
+from tests.bench.house import API, SEED, House, Newcomer, house
+from tests.bench.load import Outcome, drive, request
+from tests.bench.processes import until
+from tests.bench.table import Figure, quantiles
+
+SUBMITTERS, OFFICERS = 12, 12  # requests of each under way at once
+PROBES = 8  # connections that only look whether a review is visible yet
+LOOK_SECONDS = 0.1  # between two looks of the officer at an empty queue
+PROBE_SECONDS = 0.005
+EVERY = 4  # of so many declarations one is probed
+PATIENCE = 600.0  # seconds after which a whole way is given up
+AGAIN_SECONDS = 0.2  # before a request that was turned away is sent again
+QUEUE = f"{API}/officer/reviews?condition=awaiting_visit&limit=100"
+
+
+@dataclass
+class Walk:
+    """One declaration on its way, and the moments of it."""
+
+    newcomer: Newcomer
+    due: float
+    submitted: float = 0.0
+    visible: float = 0.0
+    approved: float = 0.0
+    number: str = ""
+    probed: bool = False
+
+
+@dataclass
+class Ways:
+    """The script of submitters and an officer who opens, takes and approves what lies in the queue.
+
+    Submissions come at their due times; a stage of an officer's work follows the answer to the one before.
+    """
+
+    walks: Sequence[Walk]
+    token: str
+    outcome: Outcome = field(default_factory=lambda: Outcome(200))
+    done: int = 0
+    turned_away: int = 0
+
+    def __post_init__(self) -> None:
+        self._headers = {"Authorization": f"Bearer {self.token}"}
+        self._due = deque(self.walks)
+        self._at_hand: deque[tuple[str, Walk]] = deque()  # stages of officers that can be done now
+        self._probes: deque[Walk] = deque()
+        self._later: deque[tuple[float, str, Walk]] = deque()
+        self._by_number: dict[str, Walk] = {}
+        self._seen: set[str] = set()
+        self._under_way = {"submit": 0, "officer": 0, "probe": 0}
+        self._next_look = 0.0
+        self._end = time.monotonic() + PATIENCE
+
+    # what is asked
+
+    def ask(self, now: float) -> tuple[bytes, Any] | None:
+        self._return_later(now)
+        wanted = self._probe(now) or self._officer(now) or self._submission(now)
+        if wanted is not None:
+            self._under_way[lane_of(wanted[1][0])] += 1
+        return wanted
+
+    def _return_later(self, now: float) -> None:
+        while self._later and self._later[0][0] <= now:
+            _, stage, walk = self._later.popleft()
+            waiting = {"submit": self._due, "probe": self._probes}.get(stage)
+            if waiting is None:
+                self._at_hand.append((stage, walk))
+            else:
+                waiting.appendleft(walk)
+
+    def _probe(self, now: float) -> tuple[bytes, Any] | None:
+        if not self._probes or self._under_way["probe"] >= PROBES:
+            return None
+        walk = self._probes.popleft()
+        return request("GET", f"{API}/officer/reviews/{walk.number}", headers=self._headers), ("probe", walk)
+
+    def _officer(self, now: float) -> tuple[bytes, Any] | None:
+        if self._under_way["officer"] >= OFFICERS:
+            return None
+        if self._at_hand:
+            stage, walk = self._at_hand.popleft()
+            return self._stage(stage, walk, now), (stage, walk)
+        if now < self._next_look or len(self._seen) == len(self.walks):
+            return None
+        self._next_look = now + PATIENCE  # until this look is answered
+        return request("GET", QUEUE, headers=self._headers), ("look", None)
+
+    def _stage(self, stage: str, walk: Walk, now: float) -> bytes:
+        path = f"{API}/officer/reviews/{walk.number}"
+        if stage == "open":
+            return request("GET", path, headers=self._headers)
+        if stage == "take":
+            return request("PUT", f"{path}/assignment", headers={**self._headers, "Content-Length": "0"})
+        walk.approved = walk.approved or now
+        return request("POST", f"{path}/approval", {"identity_checked": True}, self._headers)
+
+    def _submission(self, now: float) -> tuple[bytes, Any] | None:
+        if not self._due or self._due[0].due > now or self._under_way["submit"] >= SUBMITTERS:
+            return None
+        walk = self._due.popleft()
+        return walk.newcomer.submission(), ("submit", walk)
+
+    # what is answered
+
+    def answered(self, tag: tuple[str, Any], status: int, body: bytes, now: float) -> None:
+        stage, walk = tag
+        self._under_way[lane_of(stage)] -= 1
+        self.outcome.statuses[status] += 1
+        good = status in (200, 201) or (stage == "approve" and status == 409)  # an answer lost, the deed done
+        getattr(self, f"_after_{stage}")(walk, good, body, now)
+
+    def _after_submit(self, walk: Walk, good: bool, body: bytes, now: float) -> None:
+        if not good:
+            self._put_off("submit", walk, now)
+            return
+        walk.submitted, walk.number = now, orjson.loads(body)["number"]
+        self.outcome.took.append(now - walk.due)
+        self._by_number[walk.number] = walk
+        if walk.probed:
+            self._probes.append(walk)
+
+    def _after_probe(self, walk: Walk, good: bool, body: bytes, now: float) -> None:
+        if good:
+            walk.visible = now
+        else:
+            self._later.append((now + PROBE_SECONDS, "probe", walk))
+
+    def _after_look(self, walk: None, good: bool, body: bytes, now: float) -> None:
+        new = [one["number"] for one in orjson.loads(body)["items"] if one["number"] not in self._seen] if good else []
+        known = [number for number in new if number in self._by_number]  # the answer may be slower than the review
+        self._seen.update(known)
+        self._at_hand.extend(("open", self._by_number[number]) for number in known)
+        self._next_look = now if known else now + LOOK_SECONDS
+
+    def _after_open(self, walk: Walk, good: bool, body: bytes, now: float) -> None:
+        self._go_on("open", "take", walk, good, now)
+
+    def _after_take(self, walk: Walk, good: bool, body: bytes, now: float) -> None:
+        self._go_on("take", "approve", walk, good, now)
+
+    def _after_approve(self, walk: Walk, good: bool, body: bytes, now: float) -> None:
+        if good:
+            self.done += 1
+        else:
+            self._put_off("approve", walk, now)
+
+    def _go_on(self, stage: str, following: str, walk: Walk, good: bool, now: float) -> None:
+        if good:
+            self._at_hand.appendleft((following, walk))
+        else:
+            self._put_off(stage, walk, now)
+
+    def _put_off(self, stage: str, walk: Walk, now: float) -> None:
+        self.turned_away += 1
+        self._later.append((now + AGAIN_SECONDS, stage, walk))
+
+    def is_over(self, now: float) -> bool:
+        return now > self._end or (self.done == len(self.walks) and not any(self._under_way.values()))
+
+
+def lane_of(stage: str) -> str:
+    return stage if stage in ("submit", "probe") else "officer"
+
+
+def measure(bench: Bench) -> None:
+    count = 200 if bench.quick else 2000
+    with house(bench.servers, bench.carriers) as here:
+        here.prepare(SEED, 2 * count)
+        token = here.officer(SEED)._officer["Authorization"].removeprefix("Bearer ")
+        _, rate, figure = _go(bench, here, token, count, at_rate=None)
+        half = max(rate / 2, 1.0)
+        walks, _, _ = _go(bench, here, token, min(count, int(half * 2 * bench.seconds)), at_rate=half)
+        told = bench.carriers.told()
+        here.stop_all()
+        figure.ceiling = _by_hand(here, count)
+        bench.add(figure)
+        _stages(bench, walks, told, half)
+
+
+def _go(
+    bench: Bench, here: House, token: str, count: int, at_rate: float | None
+) -> tuple[list[Walk], float, Figure]:
+    """Send so many people the whole way; return their walks, declarations a second, and the figure."""
+    bench.say(f"the whole way: {count} declarations" + (f", {at_rate:.0f} a second" if at_rate else ""))
+    people, began = here.newcomers(count), time.monotonic()
+    walks = [
+        Walk(one, began + (place / at_rate if at_rate else 0.0), probed=at_rate is not None and place % EVERY == 0)
+        for place, one in enumerate(people)
+    ]
+    before, script = here.processor(), Ways(walks, token)
+    drive(here.ports["gateway"], SUBMITTERS + OFFICERS + PROBES, script)
+    last = _last_of(bench, here, walks)
+    rate = count / (last - began)
+    cores = {name: round((spent - before[name]) / (last - began), 2) for name, spent in here.processor().items()}
+    remark = (
+        f"{count:,} submitted by {SUBMITTERS} at once; an officer, {OFFICERS} requests at once, opens, takes and approves;"
+        " lean Twilio and SMTP; ceiling: psycopg2, the same rows in the same 18 commits, no messages"
+    )
+    details = {"cores": cores, "turned_away": script.turned_away, "statuses": dict(script.outcome.statuses)}
+    return walks, rate, Figure("c", "the whole way", rate, "/s", goal="≥ 100/s", remark=remark, details=details)
+
+
+def _last_of(bench: Bench, here: House, walks: list[Walk]) -> float:
+    """Wait for every card and every message; return the moment of the last."""
+    phones = {one.newcomer.person.phone for one in walks}
+    addresses = {one.newcomer.person.email for one in walks}
+    codes = tuple(one.newcomer.person.insurance_code for one in walks)
+    wanted = len(walks)
+
+    def cards() -> bool:
+        return here.rows("cards", "SELECT count(*) FROM cards WHERE insurance_code IN %s", (codes,))[0][0] == wanted
+
+    until(cards, "the last card", PATIENCE, every=0.2)
+    last_card = time.monotonic()
+
+    def messages() -> list[Told]:
+        return [one for one in bench.carriers.told() if one.to in phones or one.to in addresses]
+
+    until(lambda: len(messages()) >= 4 * wanted, "the last message", PATIENCE, every=0.2)
+    return max(last_card, *(one.at for one in messages()))
+
+
+def _stages(bench: Bench, walks: list[Walk], told: list[Told], rate: float) -> None:
+    accounts = {one.to: one.at for one in told if one.account}
+    visible = [one.visible - one.due for one in walks if one.visible]
+    texted = [accounts[one.newcomer.person.phone] - one.approved for one in walks]
+    accepted = [one.submitted - one.due for one in walks]
+    for name, took, goal in (
+        ("declaration → accepted", accepted, ""),
+        ("declaration → review visible", visible, ""),
+        ("approval → SMS at the carrier", texted, "p99 < 1 s"),
+    ):
+        said = f"{len(took):,} of {rate:.1f} a second (half of c), each from the sending of the request"
+        bench.add(Figure("d", name, None, "", *quantiles(took), goal=goal, remark=said))
+
+
+def _by_hand(here: House, count: int) -> float:
+    """Return how many declarations a second go the whole way by hand: their rows and commits alone."""
+    dsns = {desk: here.dsn(desk) for desk in by_hand.COPIES}
+    connections = {desk: psycopg2.connect(dsn) for desk, dsn in dsns.items()}
+    try:
+        by_hand.make_copies(connections)
+    finally:
+        for one in connections.values():
+            one.close()
+    ids = [one for (one,) in here.rows("registration", "SELECT declaration_id FROM declarations LIMIT %s", (count,))]
+    return by_hand.rate(by_hand.go_the_way, dsns, ids, 60.0)

@@ -1,0 +1,180 @@
+"""Does it add up? Everything accepted is decided, activated, has its card, and everybody was told once."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.documents import listener_queues
+from services.people import DemoPerson
+from shared import wire
+from shared.settings import DESKS
+from tests.chaos.drive import Drive
+from tests.chaos.letters import Letters
+from tests.chaos.schedule import Poison
+from tests.live.town import Town, until
+
+RESTS_WITHIN = 180.0  # seconds a poison event may take through all its rounds
+LIVING = ("outbox", "answers")  # tables that change while nothing happens
+REPLAYS = 2
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that has to add up."""
+
+    name: str
+    wanted: int
+    found: int
+    note: str = ""
+
+    @property
+    def holds(self) -> bool:
+        return self.wanted == self.found
+
+
+@dataclass
+class Ledger:
+    """Lines that have to add up, and notes: what only needs saying."""
+
+    lines: list[Line] = field(default_factory=list)
+    notes: dict[str, int] = field(default_factory=dict)
+
+    def add(self, name: str, wanted: int, found: int, note: str = "") -> None:
+        self.lines.append(Line(name, wanted, found, note))
+
+    def none(self, name: str, found: Sequence[str]) -> None:
+        """Add a line for what must not be; the first few stand in its note."""
+        self.add(name, 0, len(found), "; ".join(found[:3]))
+
+    @property
+    def balances(self) -> bool:
+        return all(line.holds for line in self.lines)
+
+
+def balance(here: Town, letters: Letters, drive: Drive, poison: Sequence[Poison], troubles: Sequence[str]) -> Ledger:
+    """Count everything, replay the dead twice, and count again."""
+    ledger = Ledger()
+    _count_declarations(ledger, here, drive)
+    _count_messages(ledger, here, drive.declared)
+    ledger.add("events left in outboxes", 0, sum(here.count(desk, "outbox") for desk in DESKS))
+    dead = Dead(here, letters)
+    dead.wait_for(len(poison))
+    _count_dead(ledger, dead, poison)
+    for turn in range(1, REPLAYS + 1):
+        _replay(ledger, here, letters, dead, turn)
+    ledger.add("events left in queues", 0, letters.waiting(dead.living))
+    ledger.none("answers that broke (500)", [f"{count} x {path}" for path, count in drive.answers.broke.items()])
+    ledger.none("processes that hung or did not recover", troubles)
+    return ledger
+
+
+def _count_declarations(ledger: Ledger, here: Town, drive: Drive) -> None:
+    accepted = len(drive.declared)
+    ledger.none("people nobody served", drive.lost)
+    ledger.add("accepted = declarations kept", accepted, here.count("registration", "declarations"))
+    ledger.add("accepted = decided", accepted, here.count("approval", "reviews", "status = 'approved'"))
+    ledger.add("accepted = approved at registration", accepted, here.count("registration", "declarations", APPROVED))
+    ledger.add("accepted = activated", accepted, here.count("registration", "accounts"))
+    ledger.add("accepted = cards", accepted, here.count("cards", "cards"))
+    ledger.add("accepted = cards known to the applicant", accepted, here.count("registration", "declarations", NOTED))
+
+
+APPROVED = "status = 'approved'"
+NOTED = "history::text LIKE '%card_issued%'"
+
+
+def _count_messages(ledger: Ledger, here: Town, declared: dict[str, DemoPerson]) -> None:
+    rows = _rows(here, "notification", "SELECT number, channel, state, settled_by FROM messages")
+    for channel, address, counted in (
+        ("sms", "phone", here.texts.counts()),
+        ("mail", "email", here.mails.counts()),
+    ):
+        ours = [row for row in rows if row.channel == channel]
+        ledger.add(f"{channel}: two for everybody", 2 * len(declared), len(ours))
+        arrived = Counter(to for to, _ in counted)  # different texts a person
+        sent = Counter(getattr(declared[row.number], address) for row in ours if row.state == "sent")
+        unsure = Counter(getattr(declared[row.number], address) for row in ours if _is_open(row))
+        twice = [to for to, _ in counted if counted[to, _] > 1 and not unsure[to]]
+        ledger.none(f"{channel}: told twice", twice)
+        ledger.none(f"{channel}: sent, never arrived", list((sent - arrived).elements()))
+        ledger.none(f"{channel}: arrived, not written down", list((arrived - sent - unsure).elements()))
+        ledger.notes[f"{channel}: settled by asking the carrier"] = sum(row.settled_by == "lookup" for row in ours)
+        ledger.notes[f"{channel}: openly unknown or failed"] = sum(map(_is_open, ours))
+
+
+def _is_open(row: Any) -> bool:
+    """Say whether the table itself admits that nobody knows."""
+    return row.state in ("unknown", "failed") or row.settled_by == "sent_again"
+
+
+class Dead:
+    """The dead queues of a run."""
+
+    def __init__(self, here: Town, letters: Letters) -> None:
+        self._town, self._letters = here, letters
+        prefix = here.settings.broker_prefix
+        listening = listener_queues(prefix)
+        self._queues = [wire.dead_name(queue) for queue in listening]
+        self.living = [*listening, *(wire.waiting_name(prefix, delay) for delay in here.settings.delays)]
+        self._prefix = prefix
+
+    def wait_for(self, count: int) -> None:
+        """Wait until so many rest there and nothing else is on its way; what is missing then shows in the ledger."""
+        try:
+            until(lambda: self._rests(count), "the dead rest", RESTS_WITHIN)
+        except AssertionError:
+            return
+
+    def _rests(self, count: int) -> bool:
+        return self._letters.waiting(self._queues) >= count and self._letters.waiting(self.living) == 0
+
+    def list(self) -> list[tuple[str, str]]:
+        """Return (queue without prefix, id) of every dead letter."""
+        return [(queue.removeprefix(self._prefix), id_) for queue, id_, *_ in map(str.split, self._town.dead())]
+
+
+def _count_dead(ledger: Ledger, dead: Dead, poison: Sequence[Poison]) -> None:
+    wanted, found = {(one.queue, one.event_id) for one in poison}, dead.list()
+    ledger.add("poison in its dead queue", len(wanted), len(wanted & set(found)))
+    ledger.none("dead and no poison", [f"{queue} {id_}" for queue, id_ in found if (queue, id_) not in wanted])
+    ledger.notes["poison letters"] = len(found)
+
+
+def _replay(ledger: Ledger, here: Town, letters: Letters, dead: Dead, turn: int) -> None:
+    """Bury true events beside the poison, give all the dead back, and see that nothing changed."""
+    before, told, resting = _snapshot(here), _told(here), len(dead.list())
+    buried = letters.bury(letters.tapped())
+    here.command("dead", "replay")
+    dead.wait_for(resting)
+    after = _snapshot(here)
+    changed = [table for table in before if before[table] != after.get(table)]
+    ledger.none(f"replay {turn}: tables changed by {buried} events once more", changed)
+    ledger.add(f"replay {turn}: messages sent again", 0, _told(here) - told)
+    ledger.add(f"replay {turn}: dead as before", resting, len(dead.list()))
+
+
+def _told(here: Town) -> int:
+    return len(here.texts.messages()) + len(here.mails.messages())
+
+
+def _snapshot(here: Town) -> dict[str, str]:
+    """Return a fingerprint of every table."""
+    found = {}
+    for desk in DESKS:
+        for (table,) in _rows(here, desk, "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"):
+            if table not in LIVING:
+                whole = f"SELECT count(*), md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {table} t"
+                found[f"{desk}.{table}"] = str(tuple(_rows(here, desk, whole)[0]))
+    return found
+
+
+def _rows(here: Town, desk: str, query: str) -> Sequence[Any]:
+    engine = sa.create_engine(here.settings.database(desk))
+    try:
+        with engine.connect() as connection:
+            return connection.execute(sa.text(query)).all()
+    finally:
+        engine.dispose()
