@@ -1,10 +1,12 @@
 """Tables, sessions, the outbox and `announce`: what every desk's memory is made of."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -40,7 +42,7 @@ class Moment(sa.TypeDecorator[datetime]):
 
 
 class Stored(sa.TypeDecorator[Any]):
-    """A dataclass of `shared.words` or a desk's domain, kept as JSON by the schema made from it."""
+    """A dataclass of texts and dataclasses, kept as JSON."""
 
     impl = sa.JSON(none_as_null=True)
     cache_ok = True
@@ -50,10 +52,10 @@ class Stored(sa.TypeDecorator[Any]):
         super().__init__()
 
     def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
-        return None if value is None else messages.schema_of(self.kind).dump(value)
+        return None if value is None else dataclasses.asdict(value)
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:
-        return None if value is None else messages.schema_of(self.kind).load(value)
+        return messages.built(self.kind, value)
 
 
 def mapping() -> registry:
@@ -148,7 +150,8 @@ class Database:
         self.metadata = metadata
         self.outbox = metadata.tables.get("outbox")
         self.engine = make_engine(url, settings)
-        self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        # an engine of its own: changing a connection's mode back and forth costs more than the mode saves
+        self._reading = make_engine(url, settings, isolation_level="AUTOCOMMIT")
         self.on_announced: Callable[[], None] = lambda: None
         self._guard = guard if self.engine.dialect.name == "sqlite" else None
 
@@ -189,16 +192,20 @@ class Database:
             session.execute(sa.select(1))
 
 
-def make_engine(url: str, settings: Settings) -> sa.Engine:
+def make_engine(url: str, settings: Settings, **options: Any) -> sa.Engine:
     """Return an engine with every time-out set."""
     if url.startswith("sqlite"):
-        engine = sa.create_engine(url, hide_parameters=True, connect_args={"timeout": 5, "check_same_thread": False})
+        arguments = {"timeout": 5, "check_same_thread": False}
+        engine = sa.create_engine(url, hide_parameters=True, connect_args=arguments, **options)
         sa.event.listen(engine, "connect", _prepare_sqlite)
         return engine
     milliseconds = int(settings.database_timeout * 1000)
     return sa.create_engine(
         url,
+        **options,
         hide_parameters=True,
+        json_serializer=_json,
+        json_deserializer=orjson.loads,
         pool_size=settings.workers,
         max_overflow=4,
         pool_timeout=settings.database_timeout,
@@ -212,6 +219,10 @@ def make_engine(url: str, settings: Settings) -> sa.Engine:
             "tcp_user_timeout": 5000,
         },
     )
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import orjson
 import structlog
 
 REQUEST_ID_LENGTH = 64
@@ -29,23 +30,25 @@ def start(desk: str, level: str = "INFO", file: Path | None = None) -> None:
         structlog.contextvars.merge_contextvars,
         named,
         structlog.processors.add_log_level,
-        structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         _without_values,
     ]
+    # our own lines go straight out; those of libraries come by the standard library
+    output = file.open("ab") if file else sys.stderr.buffer
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[*shared, structlog.processors.JSONRenderer(_json)],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.BytesLoggerFactory(output),
         cache_logger_on_first_use=True,
     )
     handler = logging.FileHandler(file, encoding="utf-8") if file else logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(ensure_ascii=False),
+                structlog.processors.JSONRenderer(lambda line, **_: _json(line).decode()),
             ],
         )
     )
@@ -55,6 +58,10 @@ def start(desk: str, level: str = "INFO", file: Path | None = None) -> None:
     # These narrate every connection and every worker; our own lines say what an operator needs.
     for noisy in ("nameko", "kombu", "amqp", "pika", "eventlet", "urllib3", "twilio", "fontTools", "fpdf"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL if noisy == "nameko" else logging.WARNING)
+
+
+def _json(line: Any, **_: Any) -> bytes:
+    return orjson.dumps(line, default=str)
 
 
 def _without_values(_: Any, __: str, line: dict[str, Any]) -> dict[str, Any]:
@@ -67,7 +74,7 @@ def _without_values(_: Any, __: str, line: dict[str, Any]) -> dict[str, Any]:
 
 def log(name: str) -> Any:
     """Return the logger of a module."""
-    return structlog.get_logger(name)
+    return structlog.get_logger(module=name)
 
 
 def new_request_id() -> str:

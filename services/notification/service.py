@@ -155,7 +155,7 @@ class Notification(Desk):
     @rpc
     def list_messages(self, declaration_id: str) -> list[dict[str, Any]]:
         """Return what was sent about a declaration, the oldest first."""
-        with self.database.begin() as session:
+        with self.database.read() as session:
             return [message_view(message) for message in models.messages_about(session, declaration_id)]
 
     # what is due

@@ -9,6 +9,7 @@ from typing import Any
 
 import eventlet
 import kombu
+from amqp import spec
 from eventlet.event import Event
 from eventlet.semaphore import Semaphore
 from kombu.exceptions import OperationalError
@@ -17,6 +18,7 @@ from shared import logs
 
 HEARTBEAT = 10  # seconds; a frozen broker is given up after two of them
 PATIENCE = (0.1, 0.2, 0.5, 1.0, 2.0)  # seconds before each further attempt to come back
+CANCEL_SECONDS = 2.0  # a broker that is busy or gone is not waited for any longer
 BROKEN = (OSError, OperationalError, kombu.exceptions.KombuError)
 
 log = logs.log(__name__)
@@ -124,9 +126,20 @@ class Line:
                 raise LineDown from error
 
     def cancel(self, consumer_tag: str) -> None:
-        """Take no further messages for a consumer."""
-        with suppress(LineDown):
-            self.send(lambda channel: channel.basic_cancel(consumer_tag, nowait=True))
+        """Take no further messages for a consumer; return once all that the broker had sent are in hand.
+
+        What a process had been sent and leaves behind is sent to another as if this one had died of it.
+        """
+        channel = self.channel
+
+        def tell(open_channel: Any) -> None:
+            # py-amqp's own way to wait for the answer reads the socket, which belongs to the running thread alone
+            open_channel.send_method(spec.Basic.Cancel, "sb", (consumer_tag, False))
+
+        with suppress(LineDown), eventlet.Timeout(CANCEL_SECONDS, False):
+            self.send(tell)
+            while self.channel is channel and consumer_tag in channel.callbacks:
+                eventlet.sleep(0.01)
 
     def stop(self) -> None:
         self._stopping = True

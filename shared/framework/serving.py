@@ -2,9 +2,12 @@
 
 import time
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
+import eventlet
 import orjson
+from eventlet import greenio, wsgi
 from eventlet.event import Event
 from nameko.web.handlers import HttpRequestHandler
 from nameko.web.server import WebServer
@@ -15,6 +18,8 @@ from shared import logs, metrics
 from shared.errors import NotAllowed, NotFound, Problem, TooMany, Unavailable
 
 SOCKET_SECONDS = 15  # a caller who sends or reads more slowly than this is let go
+LAST_CALL_SECONDS = 1.0  # a connection that is kept alive may bring one more request while we leave
+LEAVE_SECONDS = 6.0  # requests under way at the end may take so long; SIGTERM is obeyed within ten
 
 log = logs.log(__name__)
 
@@ -32,7 +37,12 @@ class Answer(Response):
 
 
 class Web(WebServer):
-    """nameko's web server with a front door: see `FrontDoor`."""
+    """nameko's web server with a front door (see `FrontDoor`), and with a way to close it that fails no caller."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._connections: list[list[Any]] = []  # [address, socket, state], the way eventlet keeps them
+        self._closed = False
 
     @property
     def doorkeeper(self) -> Any:
@@ -47,6 +57,50 @@ class Web(WebServer):
         server.log_output = False
         server.minimum_chunk_size = 1
         return server
+
+    def process_request(self, sock: Any, address: Any) -> None:
+        connection = [address, sock, wsgi.STATE_IDLE]
+        self._connections.append(connection)
+        try:
+            self._serv.process_request(connection)
+        except OSError:
+            return  # who hangs up in the middle has nothing more to hear
+        finally:
+            self._connections.remove(connection)
+
+    def close(self) -> None:
+        """Let nobody in any more, and return when everybody inside has his answer.
+
+        An idle connection is not ended at once: its next request may be on the way already.
+        """
+        if self._closed or self._serv is None:
+            return
+        self._closed = True
+        self._serv.keepalive = False
+        self._stop_listening()
+        self._wait_for_connections(LAST_CALL_SECONDS)
+        for _, sock, state in self._connections:
+            if state == wsgi.STATE_IDLE:
+                greenio.shutdown_safe(sock)
+        self._wait_for_connections(LEAVE_SECONDS)
+
+    def _stop_listening(self) -> None:
+        """Take in who stands at the door, then close it: closing alone would turn them away without a word."""
+        self._gt.kill()
+        self._sock.settimeout(0)
+        try:
+            while True:
+                plain, address = self._sock.accept()
+                sock = greenio.GreenSocket(plain)
+                sock.settimeout(SOCKET_SECONDS)
+                self.container.spawn_managed_thread(partial(self.process_request, sock, address))
+        except OSError:
+            self._sock.close()
+
+    def _wait_for_connections(self, seconds: float) -> None:
+        with eventlet.Timeout(seconds, False):
+            while self._connections:
+                eventlet.sleep(0.02)
 
 
 class FrontDoor:
@@ -144,6 +198,10 @@ class Route(HttpRequestHandler):
     ) -> None:
         self.limit, self.takes, self.gives, self.status, self.refuses = limit, takes, gives, status, refuses
         super().__init__(method, url, expected_exceptions=(Problem,))
+
+    def stop(self) -> None:
+        self.server.close()
+        super().stop()
 
     def handle_request(self, request: Request) -> Response:
         service = self.container.service_cls

@@ -15,7 +15,7 @@ from typing import Any
 import pika
 import psycopg2
 
-from tests.bench import calling, submitting, table
+from tests.bench import calling, growing, relaying, submitting, table, way
 from tests.bench.bench import Bench
 from tests.bench.carriers import carriers
 from tests.bench.load import Closed, drive, endless, request
@@ -24,7 +24,13 @@ from tests.servers import Missing, Servers, ensure
 FILE = Path("var/bench.json")
 GENERATOR_SECONDS = 3.0
 LIBRARIES = ("nameko", "eventlet", "kombu", "pika", "SQLAlchemy", "psycopg2-binary")
-CHAPTERS: dict[str, Callable[[Bench], None]] = {"abg": submitting.measure, "f": calling.measure}
+CHAPTERS: dict[str, Callable[[Bench], None]] = {
+    "abg": submitting.measure,
+    "cd": way.measure,
+    "e": relaying.measure,
+    "f": calling.measure,
+    "h": growing.measure,
+}
 
 
 def main() -> int:

@@ -1,59 +1,110 @@
 """Chapter h: searches, reads and submissions with ten thousand, a million and ten million rows behind them."""
 
-import json
+import base64
 import random
-import uuid
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Callable
+from datetime import timedelta
 from urllib.parse import urlencode
 
 from services import smoke
-from services.people import declaration_of
-from shared.words import Status, search_key
 from tests.bench.bench import Bench
 from tests.bench.house import API, SEED, House, house
 from tests.bench.load import Closed, Outcome, drive, request
+from tests.bench.population import DECLARATIONS, NOW, REGISTER, REVIEWS, Case, cases
 from tests.bench.rows import fill
+from tests.bench.submitting import Submitting
 from tests.bench.table import Figure, quantiles
 
 CONNECTIONS = 2  # enough to see how long an answer takes, too few to queue
 DESKS = ("registration", "approval", "gateway")
-FAMILY = ("Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Huỳnh", "Phan", "Vũ", "Võ", "Đặng", "Bùi", "Đỗ", "Hồ", "Ngô", "Dương")
-MIDDLE = ("Văn", "Thị", "Hữu", "Đức", "Ngọc", "Minh", "Thanh", "Quốc", "Gia", "Bảo", "Thùy", "Kim", "Xuân", "Thu")
-GIVEN = ("An", "Bình", "Châu", "Dũng", "Đạt", "Giang", "Hạnh", "Hồng", "Khánh", "Lan", "Linh", "Mai", "Nam", "Oanh")
-GIVEN_TOO = ("Phúc", "Quỳnh", "Sơn", "Tâm", "Uyên", "Vinh", "Xuyến", "Yến", "Thắng", "Trường", "Hường", "Diệu", "Nhật", "Ý")
-AGENCIES = ("07921", "07901", "001", "004", "008", "031", "048", "051", "056", "079")  # a tenth of all each
-FIRST_CODE = 1_000_000_000  # of insurance codes; those of the invented people begin with 790
-NOW = datetime.now(UTC)
+LONGEST = 60.0  # seconds for one kind of question
+NAMES = ("Nguyễn Thị Hồng Mai", "Trần Văn Minh Đạt", "Lê Ngọc Thanh Hạnh", "Đặng Hữu Quốc Sơn", "Võ Kim Thùy Quỳnh")
+CRITERIA: dict[str, Callable[[random.Random, int], dict[str, str]]] = {
+    "the whole queue": lambda chance, size: {},
+    "number": lambda chance, size: {"number": own_case(chance, size).number},
+    "insurance code": lambda chance, size: {"insurance_code": own_case(chance, size).insurance_code},
+    "a week": lambda chance, size: week(chance),
+    "status": lambda chance, size: {"status": chance.choice(("pending", "approved", "rejected"))},
+    "condition": lambda chance, size: {"condition": chance.choice(("awaiting_visit", "received", "overdue"))},
+    "kind": lambda chance, size: {"kind": chance.choice(("register", "child"))},
+    "name with accents": lambda chance, size: {"q": chance.choice(NAMES)},
+    "part of a name": lambda chance, size: {"q": chance.choice(("hong", "quynh", "Đạt", "Thị Hồng", "nguyen van"))},
+    "name nobody has": lambda chance, size: {"q": chance.choice(("Tôn Nữ", "Zacharias", "Ưng Hoàng Phúc"))},
+    "a page far down": lambda chance, size: {"cursor": cursor(own_case(chance, size))},
+    "name and status": lambda chance, size: {"q": chance.choice(NAMES), "status": "pending"},
+}
 
-REGISTER = ("insurance_code", "full_name", "birth_date", "gender", "id_number")
-DECLARATIONS = (
-    "declaration_id number tracking_code kind agency insurance_code applicant submitted_at expires_at status"
-    " received_at handled_version decided_at history"
-).split()
-REVIEWS = (
-    "declaration_id number kind agency_code agency insurance_code full_name name_key dossier submitted_at expires_at"
-    " status assigned_to received_at version decided_at decided_by history"
-).split()
+
+def own_case(chance: random.Random, size: int) -> Case:
+    """Return a case of the officer's agency whose personal data are there."""
+    while True:
+        case = Case(chance.randrange(size))
+        if case.agency_code == smoke.AGENCY and case.known:
+            return case
 
 
-class Case:
-    """The declaration of a place in the row: the same in every table, and different from all others."""
+def week(chance: random.Random) -> dict[str, str]:
+    first = (NOW - timedelta(days=chance.randrange(700))).date()
+    return {"from": first.isoformat(), "to": (first + timedelta(days=6)).isoformat()}
 
-    def __init__(self, place: int, of: int) -> None:
-        chance = random.Random(place)
-        self.place, self.declaration_id = place, str(uuid.UUID(int=chance.getrandbits(128), version=4))
-        self.number, self.tracking_code = f"2025-{place:09d}", "ABCDEFGHJK"
-        self.insurance_code = str(FIRST_CODE + place)
-        self.full_name = " ".join((chance.choice(FAMILY), chance.choice(MIDDLE), chance.choice(MIDDLE + GIVEN),
-                                   chance.choice(GIVEN + GIVEN_TOO)))
-        self.agency_code = chance.choice(AGENCIES)
-        pending = chance.random() < 0.05
-        self.status = Status.PENDING if pending else chance.choices(
-            (Status.APPROVED, Status.REJECTED, Status.WITHDRAWN), (90, 7, 3))[0]
-        age = timedelta(days=9 * chance.random()) if pending else timedelta(days=10 + 700 * chance.random())
-        self.submitted_at = NOW - age
-        taken = self.submitted_at + (NOW - self.submitted_at) * chance.random()
-        self.received_at = taken if chance.random() < 0.5 or not pending else None
-        self.decided_at = None if pending else self.submitted_at + timedelta(days=3)
+
+def cursor(case: Case) -> str:
+    return base64.urlsafe_b64encode(f"{case.submitted_at.isoformat()}|{case.number}".encode()).decode()
+
+
+def measure(bench: Bench) -> None:
+    sizes = (10_000, 100_000) if bench.quick else (10_000, 1_000_000) + ((10_000_000,) if bench.full else ())
+    with house(bench.servers, bench.carriers, processes=DESKS) as here:
+        here.prepare(SEED, 1)
+        token = here.officer(SEED)._officer["Authorization"]
+        smallest: dict[str, list[float]] = {}
+        before = 0
+        for size in sizes:
+            bench.say(f"filling up to {size:,} declarations, reviews and people of the register")
+            _fill(here, before, size)
+            before = size
+            found = _times(bench, here, token, size)
+            smallest = smallest or found
+            if size > sizes[0]:
+                _tell(bench, found, smallest, size, sizes[0])
+
+
+def _fill(here: House, first: int, after: int) -> None:
+    count = after - first
+    approval, registration = here.dsn("approval"), here.dsn("registration")
+    fill(approval, "register_people", REGISTER, (one.register_row() for one in cases(first, after)), count)
+    fill(approval, "reviews", REVIEWS, (one.review_row() for one in cases(first, after)), count)
+    fill(registration, "declarations", DECLARATIONS, (one.declaration_row() for one in cases(first, after)), count)
+
+
+def _times(bench: Bench, here: House, token: str, size: int) -> dict[str, list[float]]:
+    """Return the seconds of each question's answers, by what is asked."""
+    repeats, chance, headers = 40 if bench.quick else 200, random.Random(size), {"Authorization": token}
+    asked: dict[str, list[bytes]] = {
+        f"search: {name}": [
+            request("GET", f"{API}/officer/reviews?{urlencode(made(chance, size))}", headers=headers)
+            for _ in range(repeats)
+        ]
+        for name, made in CRITERIA.items()
+    }
+    read = (own_case(chance, size).number for _ in range(repeats))
+    asked["status read"] = [request("GET", f"{API}/declarations/{one}?tracking_code=ABCDEFGHJK") for one in read]
+    found = {name: _asked(here, Closed(iter(requests), LONGEST)).took for name, requests in asked.items()}
+    submissions = (one.submission() for one in here.newcomers(repeats))
+    return {**found, "submission": _asked(here, Submitting(submissions, LONGEST)).took}
+
+
+def _asked(here: House, script: Closed) -> Outcome:
+    outcome = drive(here.ports["gateway"], CONNECTIONS, script)
+    if outcome.refused:
+        raise RuntimeError(f"not every answer was good: {outcome.statuses}")
+    return outcome
+
+
+def _tell(bench: Bench, found: dict[str, list[float]], smallest: dict[str, list[float]], size: int, first: int) -> None:
+    for name, took in found.items():
+        p50, p95, p99 = quantiles(took)
+        at_first = (quantiles(smallest[name])[1] or 0) * 1000
+        goal = "p95 < 50 ms, ≤ 1.5" if name.startswith("search") else "≤ 1.5"
+        said = f"p95 at {size:,} rows; ceiling: p95 at {first:,}; {CONNECTIONS} connections, {len(took)} answers"
+        bench.add(Figure("h", name, (p95 or 0) * 1000, "ms", p50, p95, p99, ceiling=at_first, goal=goal, remark=said))

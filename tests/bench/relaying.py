@@ -82,9 +82,7 @@ def _queue(bench: Bench, here: House) -> Iterator[Any]:
 
 def _properties(row: tuple[Any, ...]) -> pika.BasicProperties:
     headers = wire.headers_of({**dict(zip(COLUMNS, row, strict=True)), "created_at": AT})
-    return pika.BasicProperties(
-        content_type=messages.CONTENT_TYPE, delivery_mode=2, message_id=row[0], headers=headers
-    )
+    return pika.BasicProperties(content_type=messages.CONTENT_TYPE, delivery_mode=2, message_id=row[0], headers=headers)
 
 
 def _publish_by_hand(bench: Bench, here: House, channel: Any) -> float:

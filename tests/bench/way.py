@@ -9,7 +9,6 @@ from typing import Any
 import orjson
 import psycopg2
 
-from services import smoke
 from tests.bench import by_hand
 from tests.bench.bench import Bench
 from tests.bench.carriers import Told
@@ -193,9 +192,7 @@ def measure(bench: Bench) -> None:
         _stages(bench, walks, told, half)
 
 
-def _go(
-    bench: Bench, here: House, token: str, count: int, at_rate: float | None
-) -> tuple[list[Walk], float, Figure]:
+def _go(bench: Bench, here: House, token: str, count: int, at_rate: float | None) -> tuple[list[Walk], float, Figure]:
     """Send so many people the whole way; return their walks, declarations a second, and the figure."""
     bench.say(f"the whole way: {count} declarations" + (f", {at_rate:.0f} a second" if at_rate else ""))
     people, began = here.newcomers(count), time.monotonic()
@@ -209,7 +206,7 @@ def _go(
     rate = count / (last - began)
     cores = {name: round((spent - before[name]) / (last - began), 2) for name, spent in here.processor().items()}
     remark = (
-        f"{count:,} submitted by {SUBMITTERS} at once; an officer, {OFFICERS} requests at once, opens, takes and approves;"
+        f"{count:,} submitted by {SUBMITTERS} at once; an officer, {OFFICERS} requests at once, opens, takes, approves;"
         " lean Twilio and SMTP; ceiling: psycopg2, the same rows in the same 18 commits, no messages"
     )
     details = {"cores": cores, "turned_away": script.turned_away, "statuses": dict(script.outcome.statuses)}

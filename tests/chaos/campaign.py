@@ -21,6 +21,7 @@ from tests.live.town import Town, town, until
 from tests.servers import Servers
 
 RECOVERS_WITHIN = 150.0  # seconds after a fault until everything begun before has its card
+CALM_SECONDS = 3.0  # between two faults that tell something of the pace without any
 SETTLES_WITHIN = 300.0  # seconds after the last declaration until nothing is under way any more
 # seconds between the rounds of a failed event; all of them together outlast the longest fault of a run
 DELAYS = {True: "1,2,5,10,20,30", False: "0.5,1,2,4,4"}
@@ -58,6 +59,7 @@ class Campaign:
         self._town, self._drive, self._watch, self._say = here, drive, watch, say
         self.costs: list[Cost] = []
         self.failures: list[str] = []
+        self._calm_since, self._cards_then, self._pace = time.monotonic(), watch.cards, drive.rate
 
     def run(self, faults: list[Fault]) -> None:
         gate = self._drive.gate
@@ -72,6 +74,7 @@ class Campaign:
 
     def _suffer(self, fault: Fault) -> None:
         began, cards = time.monotonic(), self._watch.cards
+        self._learn_pace(began, cards)
         try:
             with self._watch.sparing(fault.target):
                 how = strike(self._town, fault)
@@ -82,12 +85,18 @@ class Campaign:
             self.failures.append(f"{fault}: {how}")
         ended, begun = time.monotonic(), self._drive.gate.begun
         recovered = self._recover(ended, begun)
-        over = time.monotonic()
-        lost = max(0.0, (over - began) - (self._watch.cards - cards) / self._drive.rate)
+        self._calm_since, self._cards_then = time.monotonic(), self._watch.cards
+        lost = max(0.0, (self._calm_since - began) - (self._cards_then - cards) / self._pace)
         self.costs.append(Cost(fault, how, ended - began, recovered, lost))
         if recovered is None:
             self.failures.append(f"{fault}: not recovered within {RECOVERS_WITHIN:.0f} s")
         self._say(f"after {fault.after:>6}  {fault}: {how}; recovered {recovered and round(recovered, 1)} s after")
+
+    def _learn_pace(self, now: float, cards: int) -> None:
+        """Take the cards a second since the last fault was over as what this machine makes when all is well."""
+        calm, made = now - self._calm_since, cards - self._cards_then
+        if calm > CALM_SECONDS and made:
+            self._pace = min(made / calm, self._drive.rate)
 
     def _recover(self, ended: float, begun: int) -> float | None:
         """Wait until everything begun has its card, or is known to have none; return the seconds that took."""

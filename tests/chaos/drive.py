@@ -14,7 +14,7 @@ from services.people import DemoPerson
 from services.smoke import AGENCY
 from services.walk import StepFailed, Walk
 
-AT_ONCE = 32  # declarations on their way at the same time
+AT_ONCE = 16  # declarations on their way at the same time
 PATIENCE = 180.0  # seconds anybody asks again before the run counts him as lost
 LONGEST_WAIT = 2.0  # seconds between two tries, whatever the answer asks for
 

@@ -255,7 +255,7 @@ def test_a_name_is_found_by_any_part_of_it(officer, queue):
 
 @pytest.mark.parametrize("q", ["%", "_", "%%", "Ư%", "'", "\\", "' OR 1=1 --"])
 def test_signs_with_a_meaning_in_queries_have_none_here(officer, queue, q):
-    assert officer.reviews(q=q) == []
+    assert all(q in one["full_name"] for one in officer.reviews(q=q))
 
 
 def test_a_dossier_is_found_by_the_days_of_vietnam(town, officer, queue):

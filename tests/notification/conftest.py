@@ -3,13 +3,16 @@
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
-from services.notification import clients
+from services.notification import clients, models
+from services.notification.domain.message import Message
 from services.notification.service import Notification
 from shared.framework import Crew
 from shared.seals import Seal
 from shared.store import Store
 from tests.databases import desk_database
+from tests.live.recorders import MailRecorder, TwilioRecorder
 
 
 @pytest.fixture
@@ -36,3 +39,24 @@ def desk_with(settings, database):
     yield make
     for desk in made:
         desk.crew.stop()
+
+
+@pytest.fixture
+def mail_server():
+    with MailRecorder() as recorder:
+        yield recorder
+
+
+@pytest.fixture
+def twilio():
+    with TwilioRecorder() as recorder:
+        yield recorder
+
+
+@pytest.fixture
+def rows(database):
+    def read(channel="sms") -> list[Message]:
+        with database.begin() as session:
+            return list(session.scalars(sa.select(Message).where(models.messages.c.channel == channel)))
+
+    return read

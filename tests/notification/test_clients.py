@@ -14,22 +14,9 @@ from aiosmtpd.smtp import AuthResult
 from services.notification.clients import mail_carriers, sms_carriers
 from services.notification.clients.carrier import Deferred, Parcel, Rejected
 from shared.settings import Settings, SettingsError
-from tests.live.recorders import MailRecorder, TwilioRecorder
 from tests.people import AT
 
 TEXT = "BHXH VN: Tài khoản: 7900000017 Mật khẩu: ABCDE23456 (thử)"
-
-
-@pytest.fixture
-def mail_server():
-    with MailRecorder() as recorder:
-        yield recorder
-
-
-@pytest.fixture
-def twilio():
-    with TwilioRecorder() as recorder:
-        yield recorder
 
 
 @pytest.fixture

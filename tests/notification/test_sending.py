@@ -8,9 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from services.notification import models
-from services.notification.domain.message import Message
 from shared.words import utc_now
-from tests.live.recorders import MailRecorder, TwilioRecorder
+from tests.notification.desk import PASSWORD, over, quiet, rounds, sealed
 from tests.notification.facts import (
     declaration_expired,
     declaration_rejected,
@@ -19,53 +18,7 @@ from tests.notification.facts import (
 )
 from tests.people import CONTACT, account_activated
 
-PASSWORD = "ABCDE23456"
 WITHOUT_MAIL = replace(CONTACT, email=None)
-
-
-@pytest.fixture
-def mail_server():
-    with MailRecorder() as recorder:
-        yield recorder
-
-
-@pytest.fixture
-def twilio():
-    with TwilioRecorder() as recorder:
-        yield recorder
-
-
-@pytest.fixture
-def rows(database):
-    def read(channel="sms") -> list[Message]:
-        with database.begin() as session:
-            return list(session.scalars(sa.select(Message).where(models.messages.c.channel == channel)))
-
-    return read
-
-
-def rounds(desk, enough, seconds=10.0):
-    """Let the timer look again and again until it is enough."""
-    until = time.monotonic() + seconds
-    while not enough():
-        assert time.monotonic() < until, "it never was enough"
-        desk.send_messages()
-        for pool in desk.crew._pools.values():
-            pool.waitall()
-        time.sleep(0.02)
-
-
-def over(rows, channel="sms"):
-    return lambda: all(one.done_at is not None for one in rows(channel))
-
-
-def quiet(desk):
-    for pool in desk.crew._pools.values():
-        pool.waitall()
-
-
-def sealed(desk, **changes):
-    return account_activated(sealed_password=desk.seal.close(PASSWORD), at=utc_now(), **changes)
 
 
 def test_an_event_goes_out_at_once_by_both_carriers(desk_with, mail_server, twilio, rows):

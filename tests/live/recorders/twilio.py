@@ -10,7 +10,10 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from operator import eq, ge, le
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
+
+import requests
+from twilio.request_validator import RequestValidator
 
 from tests.live.recorders.recorder import HOST, Handler, HttpServer, Recorder
 
@@ -24,6 +27,7 @@ class Sms:
     sender: str
     body: str
     sent_at: datetime
+    status_callback: str = ""
 
 
 class TwilioRecorder(Recorder[Sms]):
@@ -51,6 +55,32 @@ class TwilioRecorder(Recorder[Sms]):
     def stop(self) -> None:
         self.heal()
         self._server.close()
+
+    def call_back(self, sms: Sms, status: str, *, to: str = "", token: str = "", **fields: str) -> requests.Response:
+        """Tell the sender of a message what became of it, signed as Twilio signs.
+
+        ``to`` is where his address leads (http://host:port, as a proxy in front would know); ``token`` signs as
+        somebody else.
+        """
+        form, signature = self.signed(sms, status, token=token, **fields)
+        path = urlsplit(sms.status_callback).path
+        address = f"{to}{path}" if to else sms.status_callback
+        return requests.post(address, data=form, headers={"X-Twilio-Signature": signature}, timeout=10)
+
+    def signed(self, sms: Sms, status: str, *, token: str = "", **fields: str) -> tuple[dict[str, str], str]:
+        """Return the form of a call-back, and its signature."""
+        form = {
+            "AccountSid": self.account_sid,
+            "ApiVersion": "2010-04-01",
+            "From": sms.sender,
+            "MessageSid": sms.sid,
+            "MessageStatus": status,
+            "SmsSid": sms.sid,
+            "SmsStatus": status,
+            "To": sms.to,
+            **fields,
+        }
+        return form, RequestValidator(token or self.auth_token).compute_signature(sms.status_callback, form)
 
     def counts(self) -> Counter[tuple[str, str]]:
         return Counter((sms.to, sms.body) for sms in self.messages())
@@ -111,7 +141,14 @@ class _Api(Handler):
         if not E164.fullmatch(form["To"]):
             raise _Refusal(400, 21211, f"The 'To' number {form['To']} is not a valid phone number.")
         sid = f"SM{secrets.token_hex(16)}"
-        sms = Sms(sid=sid, to=form["To"], sender=form["From"], body=form["Body"], sent_at=datetime.now(UTC))
+        sms = Sms(
+            sid=sid,
+            to=form["To"],
+            sender=form["From"],
+            body=form["Body"],
+            sent_at=datetime.now(UTC),
+            status_callback=form.get("StatusCallback", ""),
+        )
         if kept:
             self.recorder.keep(sms)
         return 201, {**self._resource(sms), "status": "queued", "date_sent": None}
