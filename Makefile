@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 COMPILE := uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
            --no-header --no-annotate --generate-hashes $(UPGRADE)
 
-.PHONY: servers-named help venv demo run local up down smoke test lint lock docs clean
+.PHONY: servers-named help venv demo run local up down smoke test bench lint lock docs clean
 
 help:
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | while IFS=$$'\t' read -r target text; do printf '  make %-8s %s\n' "$$target" "$$text"; done
@@ -47,6 +47,9 @@ smoke: .venv/.project ## Drive a running town from submission to card, and count
 # The address lines are taken first: where a server is missing, that one line is all there is to read.
 test: lint ## Everything that must pass, RabbitMQ and PostgreSQL included (ARGS for pytest)
 	@urls=$$($(BIN)/python -m tests.servers) && env $$urls $(BIN)/python -m pytest $(ARGS)
+
+bench: .venv/.dev .venv/.project ## How fast it is, beside a ceiling for each figure; docs/performance.md (QUICK=1, FULL=1, ONLY=abg)
+	@urls=$$($(BIN)/python -m tests.servers) && env $$urls $(BIN)/python -m tests.bench
 
 lint: .venv/.dev .venv/.project ## Style, types and the direction of imports
 	$(BIN)/ruff check .

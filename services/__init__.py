@@ -1,1 +1,3 @@
-"""The five desks of the house, and the operators' command above them."""
+"""The five services of the house, and the operators' command above them."""
+
+SERVICES = ("registration", "approval", "notification", "cards", "gateway")

@@ -19,8 +19,9 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields
 
+from services import SERVICES
 from services.gateway.phrases import CODES
-from services.vssid import DESKS, service_of
+from services.households import service_of
 from shared import errors, forms, messages, wire
 from shared.events import EVENTS, Event
 from shared.framework.listening import Listen
@@ -96,7 +97,7 @@ def listeners() -> list[tuple[str, str, type[Event]]]:
     """Return (desk, method, event) for every listener."""
     return [
         (desk, name, entrypoint.kind)
-        for desk in DESKS
+        for desk in SERVICES
         for name, entrypoint in entrypoints(desk)
         if isinstance(entrypoint, Listen)
     ]
@@ -247,7 +248,7 @@ def openapi() -> dict[str, Any]:
 def schemas() -> dict[str, type[Schema]]:
     """Return every schema of every desk as ``desk.Schema``."""
     found = {}
-    for desk in DESKS:
+    for desk in SERVICES:
         for _, module_name, _ in pkgutil.walk_packages(importlib.import_module(f"services.{desk}").__path__):
             if module_name != "schemas":
                 continue

@@ -26,6 +26,11 @@ def migrate(settings: Settings) -> None:
     keep_starter_list()
 
 
+def service_of(name: str) -> Any:
+    """Return the nameko class of a service."""
+    return getattr(importlib.import_module(f"services.{name}.service"), name.capitalize())
+
+
 def with_keys(settings: Settings) -> Settings:
     """Return the settings with keys; those of the embedded town are made once and kept beside its data."""
     return replace(

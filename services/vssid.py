@@ -15,7 +15,8 @@ from typing import Any
 
 import click
 
-DESKS = ("registration", "approval", "notification", "cards", "gateway")
+from services import SERVICES
+
 # command: the desk whose `commands` module has it
 DESK_COMMANDS = {
     "agency": "registration",
@@ -70,13 +71,8 @@ def patched() -> Any:
     return settings.read()
 
 
-def service_of(desk: str) -> Any:
-    """Return the nameko service class of a desk."""
-    return getattr(importlib.import_module(f"services.{desk}.service"), desk.capitalize())
-
-
 @vssid.command()
-@click.argument("desk", type=click.Choice(DESKS))
+@click.argument("desk", type=click.Choice(SERVICES))
 def serve(desk: str) -> None:
     """Serve one desk, on RabbitMQ (AMQP_URL)."""
     settings = patched()
@@ -84,12 +80,13 @@ def serve(desk: str) -> None:
         raise click.ClickException("AMQP_URL is empty: name a RabbitMQ, or use `vssid run` for the embedded town")
     from nameko.runners import ServiceRunner
 
+    from services import households
     from shared import logs
     from shared.framework import configuration
 
     logs.start(desk, settings.log_level)
     runner = ServiceRunner(configuration(settings))
-    runner.add_service(service_of(desk))
+    runner.add_service(households.service_of(desk))
     runner.start()
     logs.log(__name__).info("started", desk=desk)
     stop_on_signal(runner.stop)
@@ -129,8 +126,8 @@ def embedded_town(settings: Any, after_start: Callable[[], None], log_file: Path
     households.migrate(settings)
     town = embedded.Town(settings)
     runner = ServiceRunner(configuration(settings, town))
-    for desk in DESKS:
-        runner.add_service(service_of(desk))
+    for desk in SERVICES:
+        runner.add_service(households.service_of(desk))
     runner.start()
     carrying = eventlet.spawn(town.run)
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from services import smoke
 from tests.bench.bench import Bench
-from tests.bench.house import API, SEED, House, house
+from tests.bench.house import API, House, house
 from tests.bench.load import Closed, Outcome, drive, request
 from tests.bench.population import DECLARATIONS, NOW, REGISTER, REVIEWS, Case, cases
 from tests.bench.rows import fill
@@ -55,15 +55,14 @@ def cursor(case: Case) -> str:
 def measure(bench: Bench) -> None:
     sizes = (10_000, 100_000) if bench.quick else (10_000, 1_000_000) + ((10_000_000,) if bench.full else ())
     with house(bench.servers, bench.carriers, processes=DESKS) as here:
-        here.prepare(SEED, 1)
-        token = here.officer(SEED)._officer["Authorization"]
+        headers = here.officer_of(1)
         smallest: dict[str, list[float]] = {}
         before = 0
         for size in sizes:
             bench.say(f"filling up to {size:,} declarations, reviews and people of the register")
             _fill(here, before, size)
             before = size
-            found = _times(bench, here, token, size)
+            found = _times(bench, here, headers, size)
             smallest = smallest or found
             if size > sizes[0]:
                 _tell(bench, found, smallest, size, sizes[0])
@@ -77,9 +76,9 @@ def _fill(here: House, first: int, after: int) -> None:
     fill(registration, "declarations", DECLARATIONS, (one.declaration_row() for one in cases(first, after)), count)
 
 
-def _times(bench: Bench, here: House, token: str, size: int) -> dict[str, list[float]]:
+def _times(bench: Bench, here: House, headers: dict[str, str], size: int) -> dict[str, list[float]]:
     """Return the seconds of each question's answers, by what is asked."""
-    repeats, chance, headers = 40 if bench.quick else 200, random.Random(size), {"Authorization": token}
+    repeats, chance = 40 if bench.quick else 200, random.Random(size)
     asked: dict[str, list[bytes]] = {
         f"search: {name}": [
             request("GET", f"{API}/officer/reviews?{urlencode(made(chance, size))}", headers=headers)

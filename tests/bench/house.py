@@ -1,10 +1,11 @@
 """The house under load: the town of the live tests as it ships, without proxies and with lean carriers."""
 
+import itertools
 import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,7 +26,8 @@ from tests.servers import Servers, delete_prefix, drop_databases, fresh_database
 
 PURPOSES = ("portrait", "id_front", "id_back")
 UPLOADS = ("upload_id", "purpose", "content_type", "bytes", "key", "created_at")
-SEED = 17  # of the invented people
+SEED = 17  # of the first block of invented people
+BLOCK = 1000  # people of one seed; the next seed follows on
 API = "/api/v1"
 KNOWN = ("PATH", "HOME", "PYTHONPATH", "LANG")
 
@@ -39,7 +41,7 @@ class House(Town):
         self.ports: dict[str, int] = {}
         self.processes: dict[str, Any] = {}
         self.started: dict[str, float] = {}
-        self._people = iter(smoke.people(SEED, 10**6))
+        self._people = chain.from_iterable(smoke.people(seed, BLOCK) for seed in itertools.count(SEED))
 
     def start_ready(self, name: str) -> None:
         """Start a process, wait until it can serve, and note how long that took."""
@@ -65,6 +67,12 @@ class House(Town):
                 return cursor.fetchall() if cursor.description else []
         finally:
             connection.close()
+
+    def officer_of(self, people: int) -> dict[str, str]:
+        """Put so many newcomers into the register and an officer to the desk; return the officer's headers."""
+        for block in range(-(-people // BLOCK)):
+            self.prepare(SEED + block, BLOCK)
+        return dict(self.officer(SEED)._officer)
 
     def newcomers(self, count: int) -> list["Newcomer"]:
         """Return people who never came before, with their pictures taken in."""

@@ -9,11 +9,12 @@ from importlib import import_module
 
 import pytest
 
+from services import SERVICES as DESKS
 from services import documents
 from services.approval.domain.register import Match
 from services.gateway.phrases import CODES, FIELDS, TITLES
+from services.households import service_of
 from services.registration.domain.declaration import ID_NUMBERS
-from services.vssid import DESKS, service_of
 from shared import errors, forms
 from shared.events import EVENTS
 from shared.framework.calling import PING, Rpc

@@ -8,10 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from services import documents
+from services.households import service_of
 from services.notification import clients
 from services.registration.domain.declaration import Applicant, Declaration
 from services.registration.domain.upload import Upload
-from services.vssid import service_of
 from shared.events import CardIssued, DeclarationReceived, DeclarationReturned
 from shared.framework import Crew
 from shared.seals import Seal

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from services import SERVICES as DESKS
 from services import documents
-from services.vssid import DESKS
 from shared.settings import Settings
 
 ROOT = Path(import_module("services").__file__).parents[1]

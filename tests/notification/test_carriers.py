@@ -184,7 +184,8 @@ def test_where_every_carrier_is_out_messages_wait(desk, twilio, second, rows):
     for place in range(FAILURES + 1):
         hear(desk, place)
     quiet(desk)
-    assert {(one.state, one.code) for one in rows()} == {("queued", "not_reached"), ("queued", "carriers_out")}
+    assert {one.state for one in rows()} == {"queued"}
+    assert "carriers_out" in {one.code for one in rows()}
     for recorder in (twilio, second):
         recorder.start()
     rounds(desk, over(rows))
