@@ -145,7 +145,11 @@ class Aside:
     def _publish(self, body: Any, headers: Mapping[str, Any], exchange: str, key: str) -> None:
         channel = self._connection.default_channel
         message = channel.prepare_message(
-            body, content_type=messages.CONTENT_TYPE, headers=dict(headers), properties={"delivery_mode": 2}
+            # py-amqp hands an empty body over as text, and takes no text without an encoding
+            body.encode() if isinstance(body, str) else body,
+            content_type=messages.CONTENT_TYPE,
+            headers=dict(headers),
+            properties={"delivery_mode": 2},
         )
         channel.basic_publish(message, exchange=exchange, routing_key=key, confirm_timeout=CONFIRM_TIMEOUT)
 

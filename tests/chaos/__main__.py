@@ -5,6 +5,7 @@ and the database themselves, which others may be using.
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ FILE = Path("var/chaos.json")
 def main() -> int:
     seed, count = int(os.environ.get("SEED") or 1), int(os.environ.get("N") or 10_000)
     rate = float(os.environ.get("RATE") or 12)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("chaos: ended by SIGTERM"))  # what it made is cleared up
     _say(*report.schedule_table(seed, count))
     run = campaign.run(ensure(), seed, count, rate, _say)
     _say(*report.tables(run))

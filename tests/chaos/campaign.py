@@ -113,7 +113,8 @@ def run(servers: Servers, seed: int, count: int, rate: float, say: Callable[[str
     with _folder() as folder, small_disk(folder / "store"):
         store = (folder / "store").as_uri()
         delays = DELAYS[count >= schedule.WHOLE]
-        with town(servers, folder, STORE_URL=store, RETRY_DELAYS=delays) as here:
+        # few workers: the connections of the database are shared with whoever else is at work here
+        with town(servers, folder, STORE_URL=store, RETRY_DELAYS=delays, WORKERS="4") as here:
             return _run(here, Letters(servers.amqp_url, here.settings.broker_prefix), seed, count, rate, began, say)
 
 

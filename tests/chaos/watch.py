@@ -15,6 +15,7 @@ from tests.live.town import Town
 
 PAUSE = 0.5  # seconds between two looks
 HEALTH_BOUND = 5.0  # seconds: who answers later than this hangs
+STARTS_WITHIN = 30.0
 GRACE = 3.0  # seconds after a fault in which nobody is looked at whom it hit
 
 
@@ -68,8 +69,18 @@ class Watch:
     def _feel_pulses(self) -> None:
         while not self._over.wait(PAUSE):
             for name in list(self.town.processes):
-                if not self._is_spared(name):
+                if not self._is_spared(name) and not self._has_left(name):
                     self._feel(name)
+
+    def _has_left(self, name: str) -> bool:
+        """Say whether a process ended by itself; it is started again, as whoever runs it would, and remembered."""
+        code = self.town.processes[name].poll()
+        if code is None or self._is_spared(name):
+            return False
+        self.hung.append(f"{name} left by itself with {code}")
+        self.town.start(name)
+        self._spared[name] = time.monotonic() + STARTS_WITHIN
+        return True
 
     def _is_spared(self, name: str) -> bool:
         return time.monotonic() < self._spared.get(name, 0.0)

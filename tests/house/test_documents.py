@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
-from services import documents, vssid
+from services import SERVICES, documents, vssid
 from shared import metrics
 from tests.house.sources import ROOT, log_events, trees
 
@@ -109,7 +109,7 @@ def test_decisions_are_numbered_and_built_alike():
 def test_the_card_of_a_desk_names_what_it_answers_hears_and_tells():
     """`services/<desk>/__init__.py` is read first; it must not promise anything else than the counter does."""
     heard = documents.listeners()
-    for desk in services.SERVICES:
+    for desk in SERVICES:
         card = parsed_card(desk)
         if desk != "gateway":
             answers = {name for name, one in documents.entrypoints(desk) if type(one).__name__ == "Rpc"}
