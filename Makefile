@@ -51,6 +51,9 @@ test: lint ## Everything that must pass, RabbitMQ and PostgreSQL included (ARGS 
 bench: .venv/.dev .venv/.project ## How fast it is, beside a ceiling for each figure; docs/performance.md (QUICK=1, FULL=1, ONLY=abg)
 	@urls=$$($(BIN)/python -m tests.servers) && env $$urls $(BIN)/python -m tests.bench
 
+chaos: .venv/.dev .venv/.project ## N declarations (10000) while a seeded schedule of faults strikes; a ledger at the end (SEED=1)
+	@urls=$$($(BIN)/python -m tests.servers) && env $$urls $(BIN)/python -W ignore -m tests.chaos
+
 lint: .venv/.dev .venv/.project ## Style, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -5,8 +5,9 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -55,7 +56,7 @@ def serve_operations(settings: Settings, states: Callable[[], dict[str, str]]) -
         start_response(status, [("Content-Type", kind), ("Content-Length", str(len(body)))])
         return [body]
 
-    server = make_server(settings.http_host, settings.http_port, answer, handler_class=Silent)
+    server = make_server(settings.http_host, settings.http_port, answer, Threaded, Silent)
     threading.Thread(target=server.serve_forever, daemon=True, name="operations").start()
 
 
@@ -70,6 +71,12 @@ def operations(path: str, dependencies: dict[str, str]) -> tuple[str, str, bytes
         body = orjson.dumps({"status": "ready" if ready else "unavailable", "dependencies": dependencies})
         return "200 OK" if ready else "503 Service Unavailable", "application/json", body
     return "404 Not Found", "application/json", b'{"code":"not_found"}'
+
+
+class Threaded(ThreadingMixIn, WSGIServer):
+    """Counting the outboxes waits for a database that hangs; who asks for health meanwhile is answered."""
+
+    daemon_threads = True
 
 
 class Silent(WSGIRequestHandler):

@@ -17,6 +17,7 @@ from eventlet.semaphore import Semaphore
 
 from shared import logs, metrics, wire
 from shared.database import BigId, Database, Moment
+from shared.errors import Unavailable
 from shared.settings import Settings
 from shared.words import utc_now
 
@@ -124,12 +125,15 @@ class Town:
 
     def _settler(self, row: Any) -> Callable[[Exception | None], None]:
         def settle(error: Exception | None) -> None:
-            with self._box.begin() as session:
-                here = letters.c.position == row["position"]
-                if error is None:
-                    session.execute(sa.delete(letters).where(here))
-                else:
-                    session.execute(sa.update(letters).where(here).values(self._put_aside(row, error)))
+            try:
+                with self._box.begin() as session:
+                    here = letters.c.position == row["position"]
+                    if error is None:
+                        session.execute(sa.delete(letters).where(here))
+                    else:
+                        session.execute(sa.update(letters).where(here).values(self._put_aside(row, error)))
+            except Unavailable:
+                log.warning("letter_not_settled", queue=row["queue"])  # it is heard again: listeners are repeat-safe
             self._under_way[row["queue"]].discard(row["position"])
             self.ring()
 

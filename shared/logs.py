@@ -24,6 +24,8 @@ def start(desk: str, level: str = "INFO", file: Path | None = None) -> None:
 
     def named(_: Any, __: str, line: dict[str, Any]) -> dict[str, Any]:
         line.setdefault("desk", desk)  # lines outside of any work: connections, the relay
+        if "module" in line:
+            line["logger"] = line.pop("module")  # structlog keeps the name ``logger`` for itself until now
         return line
 
     shared: list[Any] = [

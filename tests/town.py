@@ -1,5 +1,6 @@
 """A real embedded town for tests: its own process, port and folder; and the people who come to it."""
 
+import ctypes
 import email
 import email.policy
 import io
@@ -142,6 +143,12 @@ def at_once(*acts: Callable[[], Any]) -> list[Any]:
         return list(threads.map(act_on_start, acts))
 
 
+def leave_with_parent() -> None:
+    """Have the kernel end this process with the tests that started it, however they end (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
 def free_port() -> int:
     with closing(socket.socket()) as one:
         one.bind(("127.0.0.1", 0))
@@ -172,7 +179,7 @@ class EmbeddedTown:
         """Start the town and wait until it can serve."""
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [COMMAND, "run"], env=self.environment, stdout=log, stderr=log, start_new_session=True
+                [COMMAND, "run"], env=self.environment, stdout=log, stderr=log, preexec_fn=leave_with_parent
             )
         until(self.is_ready, f"the town is ready; see {self.log_file}", STARTS_WITHIN)
 

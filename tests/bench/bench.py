@@ -24,6 +24,11 @@ class Bench:
         """How long a load lasts."""
         return 4.0 if self.quick else 15.0
 
+    @property
+    def patience(self) -> float:
+        """How many seconds a whole way may take before what is done is what counts."""
+        return 45.0 if self.quick else 240.0
+
     def add(self, figure: Figure) -> None:
         self.figures.append(figure)
         self.say(" ".join(" ".join(figure.cells()).split()))

@@ -16,7 +16,6 @@ from services import smoke
 from services.people import DemoPerson, declaration_of
 from shared.database import new_id
 from shared.seals import new_key
-from shared.settings import DESKS
 from tests.bench.carriers import Carriers
 from tests.bench.load import request
 from tests.bench.processes import processor_seconds, resident, until_answering
@@ -93,8 +92,10 @@ class House(Town):
         """Return the processor seconds each process took so far."""
         return {name: processor_seconds(one.pid) for name, one in self.processes.items()}
 
-    def events_waiting(self) -> int:
-        return sum(self.count(desk, "outbox") for desk in DESKS)
+    def spent_since(self, before: dict[str, float], jobs: int) -> dict[str, float]:
+        """Return the processor milliseconds each process spent for each of so many jobs; idle ones are left out."""
+        spent = {name: 1000 * (now - before[name]) / max(jobs, 1) for name, now in self.processor().items()}
+        return {name: round(each, 2) for name, each in spent.items() if each >= 0.05}
 
 
 class Newcomer:

@@ -9,7 +9,7 @@ from tests.bench import by_hand
 from tests.bench.bench import Bench
 from tests.bench.house import API, House, house
 from tests.bench.load import Closed, Outcome, drive, endless, request
-from tests.bench.table import Figure, rate_of
+from tests.bench.table import Figure, listed, rate_of
 
 CONNECTIONS = 32
 MOST_A_SECOND = 900  # declarations laid ready for each second of a load
@@ -64,9 +64,7 @@ def _submit(
     script = Submitting((one.submission(**changes) for one in people), bench.seconds)
     before = here.processor()
     outcome = drive(here.ports["gateway"], CONNECTIONS, script)
-    figure = rate_of("a", name, outcome, ceiling=ceiling, goal=goal, remark=f"{CONNECTIONS} connections; {said}")
-    figure.details["cores"] = _cores(here, before, outcome)
-    bench.add(figure)
+    bench.add(_figure(here, before, outcome, "a", name, said, ceiling=ceiling, goal=goal))
     return script.bodies
 
 
@@ -74,8 +72,10 @@ def _variants(bench: Bench, here: House, ceiling: float) -> None:
     """What a caller may add: a key against doing it twice, and the printed form by mail."""
     people = here.newcomers(int(MOST_A_SECOND * bench.seconds))
     keyed = (one.submission({"Idempotency-Key": one.person.insurance_code}) for one in people)
+    before = here.processor()
     outcome = drive(here.ports["gateway"], CONNECTIONS, Submitting(keyed, bench.seconds))
-    bench.add(rate_of("a", "accepted with a key", outcome, ceiling=ceiling, remark="Idempotency-Key: one row more"))
+    said = "Idempotency-Key: one row more"
+    bench.add(_figure(here, before, outcome, "a", "accepted with a key", said, ceiling=ceiling))
     said = "a PDF made and stored for each"
     _submit(bench, here, "accepted with the form by mail", ceiling, said, email_copy=True)
 
@@ -86,16 +86,18 @@ def _read(bench: Bench, here: House, answers: list[bytes], ceiling: float) -> No
     script = Closed(endless([request("GET", path) for path in paths]), bench.seconds)
     before = here.processor()
     outcome = drive(here.ports["gateway"], CONNECTIONS, script)
-    said = f"{CONNECTIONS} connections, {len(paths):,} declarations; ceiling: psycopg2, 8 connections, by number"
-    figure = rate_of("b", "status read", outcome, ceiling=ceiling, goal="≥ 1,500/s", remark=said)
-    figure.details["cores"] = _cores(here, before, outcome)
-    bench.add(figure)
+    said = f"{len(paths):,} declarations; ceiling: psycopg2, 8 connections, by number"
+    bench.add(_figure(here, before, outcome, "b", "status read", said, ceiling=ceiling, goal="≥ 1,500/s"))
 
 
-def _cores(here: House, before: dict[str, float], outcome: Outcome) -> dict[str, float]:
-    """Return how many cores each process had, the load generator too."""
-    used = {name: (spent - before[name]) / outcome.seconds for name, spent in here.processor().items()}
-    return {name: round(share, 2) for name, share in (used | {"load": outcome.processor / outcome.seconds}).items()}
+def _figure(
+    here: House, before: dict[str, float], outcome: Outcome, chapter: str, name: str, said: str, **more: Any
+) -> Figure:
+    """Return the figure of a load, with the processor time each answer cost."""
+    spent = here.spent_since(before, len(outcome.took))
+    figure = rate_of(chapter, name, outcome, remark=f"{said}; processor ms each: {listed(spent)}", **more)
+    figure.details["processor_ms_each"] = spent
+    return figure
 
 
 def _start_up(bench: Bench, here: House) -> None:

@@ -58,6 +58,10 @@ def quantiles(took: list[float]) -> tuple[float | None, ...]:
     return tuple(percentile(took, share) for share in (0.50, 0.95, 0.99))
 
 
+def listed(parts: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in parts.items())
+
+
 def shown(value: float | None, unit: str) -> str:
     if value is None:
         return ""

@@ -15,6 +15,7 @@ from tests.chaos.damage import LeftOut, small_disk, strike
 from tests.chaos.drive import Drive
 from tests.chaos.ledger import Ledger, balance
 from tests.chaos.letters import Letters
+from tests.chaos.receipts import Receipts
 from tests.chaos.schedule import Fault
 from tests.chaos.watch import Watch
 from tests.live.town import Town, town, until
@@ -25,6 +26,7 @@ CALM_SECONDS = 3.0  # between two faults that tell something of the pace without
 SETTLES_WITHIN = 300.0  # seconds after the last declaration until nothing is under way any more
 # seconds between the rounds of a failed event; all of them together outlast the longest fault of a run
 DELAYS = {True: "1,2,5,10,20,30", False: "0.5,1,2,4,4"}
+PUBLIC = "https://vssid.example"  # where carriers are told to call back; their receipts are brought to the gateway
 
 
 @dataclass(frozen=True)
@@ -110,23 +112,28 @@ class Campaign:
 def run(servers: Servers, seed: int, count: int, rate: float, say: Callable[[str], None]) -> Run:
     """Do a whole run on a town of its own."""
     began = time.monotonic()
+
+    def tell(text: str) -> None:
+        say(f"{time.monotonic() - began:6.0f} s  {text}")
+
     with _folder() as folder, small_disk(folder / "store"):
         store = (folder / "store").as_uri()
         delays = DELAYS[count >= schedule.WHOLE]
         # few workers: the connections of the database are shared with whoever else is at work here
-        with town(servers, folder, STORE_URL=store, RETRY_DELAYS=delays, WORKERS="4") as here:
-            return _run(here, Letters(servers.amqp_url, here.settings.broker_prefix), seed, count, rate, began, say)
+        with town(servers, folder, STORE_URL=store, RETRY_DELAYS=delays, WORKERS="4", PUBLIC_URL=PUBLIC) as here:
+            return _run(here, Letters(servers.amqp_url, here.settings.broker_prefix), seed, count, rate, began, tell)
 
 
 def _run(
     here: Town, letters: Letters, seed: int, count: int, rate: float, began: float, say: Callable[[str], None]
 ) -> Run:
+    say("the town is open")
     people = here.prepare(seed, count)
     drive, watch = Drive(here.url, here.officer(seed), rate), Watch(here)
     campaign = Campaign(here, drive, watch, say)
     poison = schedule.poison(seed, count)
     letters.tap()
-    with watch.looking():
+    with watch.looking(), Receipts(here).coming() as receipts:
         poisoning = letters.put_all(drive.gate, poison)
         striking = threading.Thread(target=campaign.run, args=(schedule.faults(seed, count),), name="faults")
         striking.start()
@@ -135,7 +142,9 @@ def _run(
         poisoning.join()
         say(f"{len(drive.declared)} declared, {len(drive.decided)} decided; waiting until nothing is under way")
         troubles = [*campaign.failures, *_settle(here, drive, watch)]
-        ledger = balance(here, letters, drive, poison, [*watch.hung, *troubles])
+        receipts.wait_for_all()
+        say("nothing is under way any more; counting, and replaying the dead")
+        ledger = balance(here, letters, drive, poison, receipts, [*watch.hung, *troubles])
     return Run(
         seed=seed,
         count=count,

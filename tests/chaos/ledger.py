@@ -13,6 +13,7 @@ from shared import wire
 from shared.settings import DESKS
 from tests.chaos.drive import Drive
 from tests.chaos.letters import Letters
+from tests.chaos.receipts import Receipts
 from tests.chaos.schedule import Poison
 from tests.live.town import Town, until
 
@@ -54,11 +55,21 @@ class Ledger:
         return all(line.holds for line in self.lines)
 
 
-def balance(here: Town, letters: Letters, drive: Drive, poison: Sequence[Poison], troubles: Sequence[str]) -> Ledger:
+def balance(
+    here: Town,
+    letters: Letters,
+    drive: Drive,
+    poison: Sequence[Poison],
+    receipts: Receipts,
+    troubles: Sequence[str],
+) -> Ledger:
     """Count everything, replay the dead twice, and count again."""
     ledger = Ledger()
     _count_declarations(ledger, here, drive)
     _count_messages(ledger, here, drive.declared)
+    ledger.none("receipts refused", receipts.refused)
+    delivered = here.count("notification", "messages", "delivery = 'delivered'")
+    ledger.add("receipts out of order and doubled = delivered", receipts.delivered, delivered)
     ledger.add("events left in outboxes", 0, sum(here.count(desk, "outbox") for desk in DESKS))
     dead = Dead(here, letters)
     dead.wait_for(len(poison))
@@ -124,7 +135,7 @@ class Dead:
     def wait_for(self, count: int) -> None:
         """Wait until so many rest there and nothing else is on its way; what is missing then shows in the ledger."""
         try:
-            until(lambda: self._rests(count), "the dead rest", RESTS_WITHIN)
+            until(lambda: self._rests(count), "the dead rest", RESTS_WITHIN, pause=1)
         except AssertionError:
             return
 

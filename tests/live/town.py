@@ -144,6 +144,7 @@ class Town:
             ),
             "every event is carried and every message is settled",
             seconds,
+            pause=0.5,
         )
 
 
@@ -196,14 +197,14 @@ def town(servers: Servers, folder: Path, processes: Sequence[str] = PROCESSES, *
             delete_prefix(servers, prefix)
 
 
-def until(happened: Callable[[], Any], what: str, seconds: float = SECONDS) -> Any:
-    """Wait until something happened, and return it; fail with ``what`` where it did not."""
+def until(happened: Callable[[], Any], what: str, seconds: float = SECONDS, pause: float = 0.1) -> Any:
+    """Wait until something happened, looking every ``pause`` seconds, and return it; fail with ``what``."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = happened()
         if found:
             return found
-        time.sleep(0.1)
+        time.sleep(pause)
     raise AssertionError(f"{what}: not within {seconds:.0f} s")
 
 
