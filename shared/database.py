@@ -25,6 +25,7 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 Answer = TypeVar("Answer")
+MOST_AT_ONCE = 3  # times ``workers``: connections of one process at the most
 BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite counts only INTEGER keys up by itself
 
 
@@ -151,7 +152,7 @@ class Database:
         self.outbox = metadata.tables.get("outbox")
         self.engine = make_engine(url, settings)
         # an engine of its own: changing a connection's mode back and forth costs more than the mode saves
-        self._reading = make_engine(url, settings, isolation_level="AUTOCOMMIT")
+        self._reading = make_engine(url, settings, connections=settings.workers, isolation_level="AUTOCOMMIT")
         self.on_announced: Callable[[], None] = lambda: None
         self._guard = guard if self.engine.dialect.name == "sqlite" else None
 
@@ -192,8 +193,12 @@ class Database:
             session.execute(sa.select(1))
 
 
-def make_engine(url: str, settings: Settings, **options: Any) -> sa.Engine:
-    """Return an engine with every time-out set."""
+def make_engine(url: str, settings: Settings, connections: int | None = None, **options: Any) -> sa.Engine:
+    """Return an engine with every time-out set, and connections for all that a process does at once.
+
+    That is its calls, the events of its two busiest listeners, its timers and, in notification, its hands: who
+    finds none free for ``database_timeout`` gives up, and an event that gives up waits for its next round.
+    """
     if url.startswith("sqlite"):
         arguments = {"timeout": 5, "check_same_thread": False}
         engine = sa.create_engine(url, hide_parameters=True, connect_args=arguments, **options)
@@ -207,7 +212,7 @@ def make_engine(url: str, settings: Settings, **options: Any) -> sa.Engine:
         json_serializer=_json,
         json_deserializer=orjson.loads,
         pool_size=settings.workers,
-        max_overflow=4,
+        max_overflow=max((connections or MOST_AT_ONCE * settings.workers) - settings.workers, 0),
         pool_timeout=settings.database_timeout,
         pool_pre_ping=False,
         pool_recycle=1800,

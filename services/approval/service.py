@@ -42,7 +42,7 @@ class Approval(Desk):
     @rpc
     def sign_in(self, form: Any) -> dict[str, Any]:
         """Open a session; the password is compared outside of any transaction, in a thread."""
-        checked, at = forms.read(SignInForm(), form), utc_now()
+        checked, at = forms.read(SignInForm, form), utc_now()
         with self.database.begin() as session:
             found = officer.begin_sign_in(session, checked["username"], at=at)
         right = in_thread(is_password, found.password_hash if found else NOBODY, checked["password"])
@@ -65,7 +65,7 @@ class Approval(Desk):
         at = utc_now()
         with self.database.read() as session:
             asking = officer.officer_behind(session, token, at=at)
-            wanted = forms.read(ReviewSearchForm(), search)
+            wanted = forms.read(ReviewSearchForm, search)
             found = models.reviews_found(session, asking.agency_code, wanted, at)
             return review_list(found, wanted["limit"], at)
 
@@ -125,7 +125,7 @@ class Approval(Desk):
 
         The register is asked between two transactions: none is open while somebody outside answers.
         """
-        checked = forms.read(ApprovalForm(), form)
+        checked = forms.read(ApprovalForm, form)
         with self.database.read() as session:
             asking = officer.officer_behind(session, token, at=utc_now())
             wanted = review.check_approvable(session, asking, number, checked, at=utc_now())

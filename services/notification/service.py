@@ -44,7 +44,7 @@ from shared.framework import (
 from shared.seals import BrokenSeal, Seal
 from shared.words import utc_now
 
-SENDERS = 8  # messages of one channel under way at once
+SENDERS = 4  # messages of one channel under way at once
 LOOK_SECONDS = 1.0  # between two looks for messages that wait for another try
 FORGET_SECONDS = 600.0
 PAUSES = (0.1, 0.5, 1.0, 2.0, 4.0)  # between tries to write a fate down

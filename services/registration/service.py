@@ -68,7 +68,7 @@ class Registration(Desk):
     @rpc
     def store_upload(self, incoming: str, form: Any, idempotency_key: str | None) -> dict[str, Any]:
         """Read the picture that lies under the key ``incoming``, and keep what is left of it: its pixels."""
-        purpose = forms.read(UploadForm(), form)["purpose"]
+        purpose = forms.read(UploadForm, form)["purpose"]
         raw = self.files.get(incoming)
         mark = fingerprint([purpose, hashlib.sha256(raw).hexdigest()])
         picture = in_thread(read_picture, raw)
@@ -104,7 +104,7 @@ class Registration(Desk):
     @rpc
     def get_upload(self, form: Any) -> dict[str, Any]:
         """Return purpose, content type and key of an upload that nobody has taken yet."""
-        upload_id = forms.read(PhotoForm(), form)["upload_id"]
+        upload_id = forms.read(PhotoForm, form)["upload_id"]
         with self.database.read() as session:
             found = upload.find_upload(session, upload_id)
             return {**upload_view(found), "key": found.key}
@@ -112,7 +112,7 @@ class Registration(Desk):
     @rpc
     def drop_upload(self, form: Any) -> None:
         """Forget an upload that an officer has copied into a dossier."""
-        upload_id = forms.read(PhotoForm(), form)["upload_id"]
+        upload_id = forms.read(PhotoForm, form)["upload_id"]
         with self.database.begin() as session:
             upload.drop_upload(session, upload_id)
 
@@ -121,8 +121,8 @@ class Registration(Desk):
     @rpc
     def submit_declaration(self, form: Any, language: str, idempotency_key: str | None) -> dict[str, Any]:
         """Take a declaration; answer with its number, tracking code and deadline."""
-        checked = forms.read(DeclarationForm(), form)
-        checked |= forms.read(LanguageForm(), {"language": language})
+        checked = forms.read(DeclarationForm, form)
+        checked |= forms.read(LanguageForm, {"language": language})
         at = utc_now()
 
         def submit() -> dict[str, Any]:
@@ -174,7 +174,7 @@ class Registration(Desk):
         if incoming is not None:
             payload = in_thread(read_qr_picture, self.files.get(incoming))
         else:
-            payload = forms.read(QrForm(), form)["payload"]
+            payload = forms.read(QrForm, form)["payload"]
         if not isinstance(payload, str):
             raise Invalid(errors=[FieldError("payload", forms.WRONG_TYPE)])
         reading = read_qr(payload)
@@ -193,7 +193,7 @@ class Registration(Desk):
 
     @rpc
     def list_agencies(self, search: Any) -> dict[str, Any]:
-        wanted = forms.read(AgencySearchForm(), search)
+        wanted = forms.read(AgencySearchForm, search)
         province = wanted["province_code"] and (address.province_code(wanted["province_code"]) or "none")
         with self.database.read() as session:
             found = models.open_agencies(session, utc_now().date(), province, wanted["cursor"], wanted["limit"] + 1)

@@ -16,9 +16,16 @@ from kombu.exceptions import OperationalError
 
 from shared import logs
 
+SEND_SECONDS = 5.0  # a broker that takes nothing for so long is as good as gone
 HEARTBEAT = 10  # seconds; a frozen broker is given up after two of them
 PATIENCE = (0.1, 0.2, 0.5, 1.0, 2.0)  # seconds before each further attempt to come back
 CANCEL_SECONDS = 2.0  # a broker that is busy or gone is not waited for any longer
+
+
+class BrokerMute(ConnectionError):
+    """The broker took nothing, or a sender was stopped in the middle of a frame."""
+
+
 BROKEN = (OSError, OperationalError, kombu.exceptions.KombuError)
 
 log = logs.log(__name__)
@@ -53,10 +60,15 @@ class Line:
             transport_options={"client_properties": {"connection_name": name}},
         )
         self._name, self._prepare, self._lost = name, prepare, lost
-        self._sending = Semaphore()
         self._up = Event()
         self._stopping = False
+        self._open_anew()
         self.channel: Any = None
+
+    def _open_anew(self) -> None:
+        """Forget what belonged to the last connection: who still waits to send on it holds up nobody here."""
+        self._sending = Semaphore()
+        self._broken = False
 
     @property
     def is_up(self) -> bool:
@@ -87,14 +99,17 @@ class Line:
         self._connection.connection.client_properties["capabilities"]["connection.blocked"] = False
         channel = self._connection.channel()
         self._prepare(channel)
+        self._open_anew()
         self.channel = channel
         self._up.send(None)
         log.info("broker_connected", line=self._name)
-        while not self._stopping:
+        while not (self._stopping or self._broken):
             with suppress(TimeoutError):
                 self._connection.drain_events(timeout=1)
-            with self._sending:
-                self._connection.heartbeat_check()
+            with suppress(LineDown):
+                self.send(lambda _: self._connection.heartbeat_check())
+        if self._broken:
+            raise BrokerMute
 
     def _hang_up(self) -> None:
         self.channel = None
@@ -115,15 +130,22 @@ class Line:
         """Do ``action`` with the channel, one sender at a time.
 
         Raises:
-            LineDown: the connection is gone.
+            LineDown: the connection is gone, or took nothing for ``SEND_SECONDS``.
         """
-        with self._sending:
-            if self.channel is None:
+        channel, sending = self.channel, self._sending
+        with sending:
+            if channel is None or channel is not self.channel or self._broken:
                 raise LineDown
             try:
-                action(self.channel)
+                with eventlet.Timeout(SEND_SECONDS, LineDown()):
+                    action(channel)
             except errors_of(self._connection) as error:
+                self._broken = True
                 raise LineDown from error
+            except BaseException:
+                # a time-out in the middle of a frame: what is sent after it would be read as part of it
+                self._broken = channel is self.channel
+                raise
 
     def cancel(self, consumer_tag: str) -> None:
         """Take no further messages for a consumer; return once all that the broker had sent are in hand.

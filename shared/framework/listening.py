@@ -21,6 +21,7 @@ from shared.framework.line import Line, LineDown, errors_of
 from shared.words import utc_now
 
 DELIVERIES = 20  # deliveries without an answer after which a message is parked: it kills its process
+ASIDE_SECONDS = 8.0  # putting a message aside, from the connection to the confirm
 CONFIRM_TIMEOUT = 5  # seconds the broker has to confirm a message put aside
 
 log = logs.log(__name__)
@@ -83,7 +84,7 @@ class Post(ProviderCollector, SharedExtension):
     def _prepare(self, channel: Any) -> None:
         prefix = self.settings.broker_prefix
         declare_waiting(channel, prefix, self.settings.delays)
-        channel.basic_qos(0, self.settings.workers, False)
+        channel.basic_qos(0, max(2, self.settings.workers // 2), False)  # for each listener, and there are several
         for listener in self._providers:
             declare_listener(channel, prefix, listener.queue, listener.kind)
         for listener in self._providers:
@@ -135,7 +136,8 @@ class Aside:
         with self._one:
             for _ in range(2):  # an idle connection may be dead without knowing; the second one is fresh
                 try:
-                    self._publish(body, headers, exchange, key)
+                    with eventlet.Timeout(ASIDE_SECONDS, TimeoutError()):
+                        self._publish(body, headers, exchange, key)
                     return True
                 except errors_of(self._connection):
                     with suppress(Exception):

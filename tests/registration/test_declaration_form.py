@@ -41,7 +41,7 @@ def sent(place, value):
 
 
 def read(form):
-    return forms.read(DeclarationForm(), form)
+    return forms.read(DeclarationForm, form)
 
 
 def faults(form):

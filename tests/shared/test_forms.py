@@ -99,7 +99,7 @@ ANYTHING = st.recursive(
 def read(field, value):
     """Return what the form makes of one field's value, or the code it refuses it with."""
     try:
-        return read_form(WholeForm(), GOOD | {field: value})[field]
+        return read_form(WholeForm, GOOD | {field: value})[field]
     except Invalid as refusal:
         [error] = refusal.errors
         assert error.field.split(".")[0] == field
@@ -109,14 +109,14 @@ def read(field, value):
 def faults(value):
     """Return the fields at fault, each with its code; none where the form is in order."""
     try:
-        read_form(WholeForm(), value)
+        read_form(WholeForm, value)
     except Invalid as refusal:
         return {(error.field, error.code) for error in refusal.errors}
     return set()
 
 
 def test_a_form_in_order_is_returned_as_checked_values():
-    assert read_form(WholeForm(), GOOD) == GOOD | {"mobile": "+84912345678", "count": 20, "day": date(2026, 8, 3)}
+    assert read_form(WholeForm, GOOD) == GOOD | {"mobile": "+84912345678", "count": 20, "day": date(2026, 8, 3)}
 
 
 def test_every_missing_field_is_named():
@@ -207,7 +207,7 @@ def test_a_line_has_no_line_breaks(field, sign):
 def test_a_text_is_at_most_as_long_as_its_limit(field, limit):
     assert read(field, "ở" * limit) == "ở" * limit
     with pytest.raises(Invalid) as refusal:
-        read_form(WholeForm(), GOOD | {field: "ở" * (limit + 1)})
+        read_form(WholeForm, GOOD | {field: "ở" * (limit + 1)})
     assert refusal.value.errors == (FieldError(field, "too_long", {"limit": limit}),)
 
 
@@ -326,7 +326,7 @@ def test_what_is_no_mail_address_is_refused(value):
 @pytest.mark.parametrize("value", ["", "ONE", "one ", "three", "onetwo"])
 def test_a_choice_is_one_of_the_words(value):
     with pytest.raises(Invalid) as refusal:
-        read_form(WholeForm(), GOOD | {"choice": value})
+        read_form(WholeForm, GOOD | {"choice": value})
     assert refusal.value.errors == (FieldError("choice", "not_a_choice", {"choices": "one, two"}),)
 
 

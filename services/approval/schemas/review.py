@@ -115,7 +115,7 @@ def rejection_reason(form: Any) -> str:
     Raises:
         Refused: ``reason_required`` (S75).
     """
-    reason = str(read(RejectionForm(), form)["reason"] or "").strip()
+    reason = str(read(RejectionForm, form)["reason"] or "").strip()
     if not reason:
         raise Refused("reason_required", errors=[FieldError("reason", "required")])
     return reason
