@@ -72,7 +72,7 @@ class Line:
 
     @property
     def is_up(self) -> bool:
-        return self.channel is not None
+        return self._up.ready()
 
     def run(self) -> None:
         """Consume until stopped, over as many connections as it takes."""
@@ -98,9 +98,11 @@ class Line:
         # belongs to this green thread alone, which sees that announcement anyway
         self._connection.connection.client_properties["capabilities"]["connection.blocked"] = False
         channel = self._connection.channel()
-        self._prepare(channel)
         self._open_anew()
+        # known before it is prepared: the first consumer is sent messages while the others are still declared, and
+        # one that could not be acknowledged would hold its place for as long as the connection lasts
         self.channel = channel
+        self._prepare(channel)
         self._up.send(None)
         log.info("broker_connected", line=self._name)
         while not (self._stopping or self._broken):

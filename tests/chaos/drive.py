@@ -40,6 +40,8 @@ class PatientWalk(Walk):
             time.sleep(min(wait, LONGEST_WAIT))
 
     def _ask(self, method: str, path: str, **options: Any) -> requests.Response | None:
+        if self._answers.unwanted.is_set():
+            raise StepFailed("the run was ended")
         try:
             answer = self._session.request(method, self._base + path, timeout=15, **options)
         except requests.RequestException:
@@ -68,10 +70,11 @@ class PatientWalk(Walk):
 
 
 class Answers:
-    """Counts what the gateway answered; what broke (500) is kept with its path."""
+    """Counts what the gateway answered; what broke (500) is kept with its path. ``unwanted`` ends everybody's way."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self.unwanted = threading.Event()
         self.counts: Counter[str] = Counter()
         self.broke: Counter[str] = Counter()
 
@@ -121,16 +124,22 @@ class Drive:
     lost: list[str] = field(default_factory=list)
 
     def run(self, people: list[DemoPerson]) -> None:
-        places = threading.Semaphore(AT_ONCE)
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            due = time.monotonic()
-            for person in people:
-                places.acquire()
-                self.gate.pass_one()
-                # what was held up is not made up for in a burst: the rate is steady
-                due = max(due + 1 / self.rate, time.monotonic() - 1 / self.rate)
-                time.sleep(max(0.0, due - time.monotonic()))
-                pool.submit(self._whole_way, person).add_done_callback(lambda _: places.release())
+            try:
+                self._begin_all(people, pool)
+            except BaseException:  # whoever ends the run does not wait for the patience of people on their way
+                self.answers.unwanted.set()
+                raise
+
+    def _begin_all(self, people: list[DemoPerson], pool: ThreadPoolExecutor) -> None:
+        places, due = threading.Semaphore(AT_ONCE), time.monotonic()
+        for person in people:
+            places.acquire()
+            self.gate.pass_one()
+            # what was held up is not made up for in a burst: the rate is steady
+            due = max(due + 1 / self.rate, time.monotonic() - 1 / self.rate)
+            time.sleep(max(0.0, due - time.monotonic()))
+            pool.submit(self._whole_way, person).add_done_callback(lambda _: places.release())
 
     def _whole_way(self, person: DemoPerson) -> None:
         try:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from services.documents import listener_queues
 from services.people import DemoPerson
 from shared import wire
+from shared.dead_letters import BrokerDeadLetters
 from shared.settings import DESKS
 from tests.chaos.drive import Drive
 from tests.chaos.letters import Letters
@@ -125,12 +126,13 @@ class Dead:
     """The dead queues of a run."""
 
     def __init__(self, here: Town, letters: Letters) -> None:
-        self._town, self._letters = here, letters
+        self._letters = letters
         prefix = here.settings.broker_prefix
         listening = listener_queues(prefix)
         self._queues = [wire.dead_name(queue) for queue in listening]
         self.living = [*listening, *(wire.waiting_name(prefix, delay) for delay in here.settings.delays)]
         self._prefix = prefix
+        self._lying = BrokerDeadLetters(here.settings, listening)
 
     def wait_for(self, count: int) -> None:
         """Wait until so many rest there and nothing else is on its way; what is missing then shows in the ledger."""
@@ -144,7 +146,7 @@ class Dead:
 
     def list(self) -> list[tuple[str, str]]:
         """Return (queue without prefix, id) of every dead letter."""
-        return [(queue.removeprefix(self._prefix), id_) for queue, id_, *_ in map(str.split, self._town.dead())]
+        return [(one["queue"].removeprefix(self._prefix), one["id"]) for one in self._lying.all()]
 
 
 def _count_dead(ledger: Ledger, dead: Dead, poison: Sequence[Poison]) -> None:

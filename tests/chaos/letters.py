@@ -15,7 +15,7 @@ from shared.settings import DESKS
 from tests.chaos.drive import Gate
 from tests.chaos.schedule import Poison
 
-KEPT = 300  # events of a run that are kept for burying
+KEPT = 200  # events of a run that are kept for burying
 PATIENCE = 120.0  # seconds a broker that is away is waited for
 
 Tapped = tuple[str, bytes, dict[str, Any]]

@@ -28,7 +28,7 @@ class Receipts:
 
     @contextmanager
     def coming(self) -> Iterator["Receipts"]:
-        thread = threading.Thread(target=self._run, name="receipts")
+        thread = threading.Thread(target=self._run, daemon=True, name="receipts")
         thread.start()
         try:
             yield self

@@ -84,6 +84,7 @@ def test_everybody_is_told_once_though_the_first_carrier_fails_in_the_middle(run
     )
     waiting = running.count("notification", "messages", "state = 'unknown'")
     first.heal()
+    until(lambda: len(first.messages()) + len(second.messages()) >= 2 * DECLARATIONS, "every SMS")
     running.until_quiet()
 
     told = Counter(sms.to for sms in (*first.messages(), *second.messages()))
@@ -101,8 +102,10 @@ def returned(running, first, second, officer, seed):
     people = iter(running.prepare(seed, 60))
 
     def come():
-        going = Walk(running.url, as_officer=officer)
-        going.approve(going.submit(next(people), AGENCY)["number"])
+        person, going = next(people), Walk(running.url, as_officer=officer)
+        going.approve(going.submit(person, AGENCY)["number"])
+        both = lambda: [sms for sms in (*first.messages(), *second.messages()) if sms.to == person.phone]  # noqa: E731
+        until(lambda: len(both()) >= 2, "both SMS")
         running.until_quiet()
 
     def is_back():

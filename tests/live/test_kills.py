@@ -44,6 +44,8 @@ def test_nothing_is_lost_and_nobody_told_twice_while_processes_are_killed(runnin
 
     assert set(kills) == set(VICTIMS), f"too short a run to kill everybody: {kills}"
     until(lambda: running.count("cards", "cards") >= DECLARATIONS, "a card for everybody", 180)
+    for recorder in (running.texts, running.mails):
+        until(lambda kept=recorder: len(kept.messages()) >= 2 * DECLARATIONS, "two messages for everybody", 180)
     running.until_quiet()
     assert len({one["number"] for one in declared}) == DECLARATIONS
     assert running.count("registration", "declarations", "status = 'approved'") == DECLARATIONS

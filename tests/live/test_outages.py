@@ -72,6 +72,7 @@ def test_a_broker_that_is_gone_makes_nothing_hang_and_loses_nothing(running, out
         running.until_ready(name)
     Walk(running.url, as_officer=officer).approve(declared["number"])
     until(lambda: "card_issued" in going.history(declared), "the declaration goes its way to the card")
+    until(lambda: sum(sms.to == person.phone for sms in running.texts.messages()) >= 2, "both SMS")
     running.until_quiet()
     assert sum(sms.to == person.phone for sms in running.texts.messages()) == 2
 

@@ -3,6 +3,7 @@
 import threading
 import time
 
+from services.documents import listener_queues
 from tests.chaos import schedule
 from tests.chaos.drive import Drive
 from tests.chaos.ledger import Dead
@@ -32,6 +33,24 @@ def test_one_per_cent_poison_does_not_stop_the_healthy(running, servers):
     assert sorted(dead.list()) == sorted((one.queue, one.event_id) for one in poison)
     running.until_quiet()
     assert running.count("cards", "cards") == COUNT
+    running.command("dead", "drop", "--yes")
+
+
+def test_what_arrives_while_a_desk_opens_is_acknowledged(running, servers):
+    letters = Letters(servers.amqp_url, running.settings.broker_prefix)
+    dead, queues = Dead(running, letters), [one for one in listener_queues("") if one.startswith("approval.")]
+    running.kill("approval")
+    for place, queue in enumerate(queues):
+        letters.put(schedule.Poison(0, f"early-{place}", queue, "not JSON"))
+    running.start("approval")
+    dead.wait_for(len(queues))
+    assert sorted(queue for queue, _ in dead.list()) == sorted(queues)
+
+    running.kill("approval")
+    time.sleep(1)  # what it had not acknowledged is ready again by then
+    assert letters.waiting(dead.living) == 0
+    running.start("approval")
+    running.until_ready("approval")
     running.command("dead", "drop", "--yes")
 
 
