@@ -4,7 +4,7 @@ import base64
 import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -35,7 +35,7 @@ from services.registration.schemas.upload import (
 )
 from shared import forms
 from shared.database import Database as DeskDatabase
-from shared.database import again_on_conflict, answer_once, forget_answers
+from shared.database import again_on_conflict, answer_once, forget_answers, remembered
 from shared.errors import FieldError, Invalid, NotFound
 from shared.events import (
     CardIssued,
@@ -123,28 +123,44 @@ class Registration(Desk):
         """Take a declaration; answer with its number, tracking code and deadline."""
         checked = forms.read(DeclarationForm, form)
         checked |= forms.read(LanguageForm, {"language": language})
-        at = utc_now()
+        key, mark, at = scoped("declaration", idempotency_key), fingerprint(form), utc_now()
+        drafted = self._draft_with_form(checked, key, mark, at) if checked["email_copy"] and checked["email"] else None
 
         def submit() -> dict[str, Any]:
             with self.database.begin() as session:
-                return answer_once(
-                    session,
-                    scoped("declaration", idempotency_key),
-                    fingerprint(form),
-                    at,
-                    lambda: submitted_view(self._submit(session, checked, at), at),
-                )
+                return answer_once(session, key, mark, at, lambda: self._submit(session, checked, at, drafted))
 
-        return again_on_conflict(submit)
+        answer: dict[str, Any] = {}
+        try:
+            answer = again_on_conflict(submit)
+        finally:
+            if drafted is not None and answer.get("number") != drafted.number:
+                self.files.remove(form_key(drafted.declaration_id))
+        return answer
 
-    def _submit(self, session: Any, checked: dict[str, Any], at: Any) -> Declaration:
-        drafted = declaration.draft_declaration(session, checked, days=self.declaration_days, at=at)
-        if checked["email_copy"] and checked["email"]:
-            key = form_key(drafted.declaration_id)
-            self.files.put(key, in_thread(printed, form_data(drafted)))
-            assert drafted.applicant is not None
-            drafted.applicant = replace(drafted.applicant, form_key=key)
-        return declaration.submit_declaration(session, drafted)
+    def _draft_with_form(self, checked: dict[str, Any], key: str | None, mark: str, at: datetime) -> Declaration | None:
+        """Print and store the form of a declaration to be submitted, or return None where it was submitted before.
+
+        That is done before the transaction that names the form: none is open while something is printed.
+        """
+        with self.database.begin() as session:
+            if remembered(session, key, mark) is not None:
+                return None
+            drafted = declaration.draft_declaration(session, checked, days=self.declaration_days, at=at)
+        self.files.put(form_key(drafted.declaration_id), in_thread(printed, form_data(drafted)))
+        return drafted
+
+    def _submit(
+        self, session: Any, checked: dict[str, Any], at: datetime, drafted: Declaration | None
+    ) -> dict[str, Any]:
+        if drafted is None:
+            stored = None
+            drafted = declaration.draft_declaration(session, checked, days=self.declaration_days, at=at)
+        else:
+            stored = form_key(drafted.declaration_id)
+            declaration.admit_person(session, checked, at=at)  # again, for printing took its time
+            drafted = replace(drafted)
+        return submitted_view(declaration.submit_declaration(session, drafted, checked["photos"], stored), at)
 
     @rpc
     def get_declaration(self, number: str, tracking_code: str) -> dict[str, Any]:

@@ -58,7 +58,8 @@ KEYS = {purpose: f"uploads/{upload_id}.jpg" for purpose, upload_id in PHOTOS.ite
 def submit(database, *, at=AT, **changes):
     checked = forms.read(DeclarationForm, declaration_form(**changes)) | {"language": "en"}
     with database.begin() as session:
-        return submit_declaration(session, draft_declaration(session, checked, days=10, at=at))
+        drafted = draft_declaration(session, checked, days=10, at=at)
+        return submit_declaration(session, drafted, checked["photos"])
 
 
 def fresh_photos(database, count):
