@@ -5,6 +5,7 @@ each round and rest as dead at the end, and all of it survives a restart. It can
 processes: that is what RabbitMQ is for.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -22,6 +23,7 @@ from shared.settings import Settings
 from shared.words import utc_now
 
 PAUSE = 0.2  # seconds between two looks where nobody rings
+CLEAR_SECONDS = 60.0  # between two clearings of what deleted rows leave behind
 AT_ONCE = 20  # letters of one queue under way at once
 
 log = logs.log(__name__)
@@ -75,6 +77,7 @@ class Town:
 
     def run(self) -> None:
         """Carry until stopped."""
+        cleared = time.monotonic()
         while not self._stopping:
             with eventlet.Timeout(PAUSE, False):
                 self._bell.wait()
@@ -82,6 +85,14 @@ class Town:
             for database in self._outboxes.values():
                 self._collect(database)
             self._deliver()
+            if time.monotonic() - cleared > CLEAR_SECONDS:
+                self.clear_logs()
+                cleared = time.monotonic()
+
+    def clear_logs(self) -> None:
+        """Let what was deleted be gone from the files as well."""
+        for database in (self._box, *self._outboxes.values()):
+            database.clear_log()
 
     def stop(self) -> None:
         self._stopping = True

@@ -211,3 +211,17 @@ def test_an_event_told_while_the_town_runs_is_carried_too(settings, desk):
     listener = Listener("one", then=lambda: tell(desk, second))
     run_town(settings, desk, listener, letters=2)
     assert listener.heard == [first, second]
+
+
+def test_what_was_deleted_is_gone_from_the_files_once_their_logs_are_cleared(settings, desk):
+    def files_with(text):
+        return {one.name for one in settings.folder.iterdir() if text in one.read_bytes()}
+
+    tell(desk, account_activated(account_id="account-to-forget"))
+    town = run_town(settings, desk, Listener("one"), letters=1)
+    with eventlet.Timeout(AT_MOST):
+        while town._under_way["one"]:
+            eventlet.sleep(0.01)
+    assert {"broker.db-wal", "cards.db-wal"} <= files_with(b"account-to-forget")
+    town.clear_logs()
+    assert files_with(b"account-to-forget") == set()
