@@ -85,6 +85,9 @@ class Line:
             except errors as error:
                 if not self._stopping:
                     log.warning("broker_lost", line=self._name, error=type(error).__name__)
+            except Exception:
+                # raised further, it would end the whole process; a new connection is what mends every other trouble
+                log.exception("line_failed", line=self._name)
             finally:
                 came_up = self.is_up
                 self._hang_up()
@@ -143,6 +146,11 @@ class Line:
                     action(channel)
             except errors_of(self._connection) as error:
                 self._broken = True
+                raise LineDown from error
+            except Exception as error:
+                # py-amqp trips over its own ends where a connection is taken down while somebody sends
+                self._broken = True
+                log.exception("send_failed", line=self._name)
                 raise LineDown from error
             except BaseException:
                 # a time-out in the middle of a frame: what is sent after it would be read as part of it
