@@ -140,8 +140,11 @@ class Aside:
                         self._publish(body, headers, exchange, key)
                     return True
                 except errors_of(self._connection):
-                    with suppress(Exception):
-                        self._connection.collect()
+                    pass
+                except Exception:  # raised further, it would end the whole process
+                    log.exception("putting_aside_failed", key=key)
+                with suppress(Exception):
+                    self._connection.collect()
         return False
 
     def _publish(self, body: Any, headers: Mapping[str, Any], exchange: str, key: str) -> None:
