@@ -187,6 +187,13 @@ class Database:
                 raise Unavailable("unavailable", retry_after=2, dependency="database") from error
             raise
 
+    def surely_past(self, at: datetime) -> datetime:
+        """Return the earlier of ``at``, our clock's now, and the database's: what cannot be undone waits for both."""
+        if self.engine.dialect.name != "postgresql":
+            return at  # a file has no clock of its own
+        with self.read() as session:
+            return min(at, session.execute(sa.select(sa.func.now())).scalar_one())
+
     def clear_log(self) -> None:
         """Write SQLite's log back into the file and empty it: pages of deleted rows stand in it until then (S59).
 
@@ -257,29 +264,14 @@ def answer_once(
     """
     if not key:
         return act()
-    known = remembered(session, key, fingerprint)
-    if known is not None:
-        return known
-    table = session.info["outbox"].metadata.tables["answers"]
-    row = {"key": key, "fingerprint": fingerprint, "answer": {}, "created_at": now}
-    session.execute(sa.insert(table).values(row))
-    answer = act()
-    session.execute(sa.update(table).where(table.c.key == key).values(answer=answer))
-    return answer
-
-
-def remembered(session: Session, key: str | None, fingerprint: str) -> dict[str, Any] | None:
-    """Return the answer given before under a key, or None.
-
-    Raises:
-        Refused: ``idempotency_key_reused``, the key came with another body before.
-    """
-    if not key:
-        return None
     table = session.info["outbox"].metadata.tables["answers"]
     known = session.execute(sa.select(table.c.fingerprint, table.c.answer).where(table.c.key == key)).first()
     if known is None:
-        return None
+        row = {"key": key, "fingerprint": fingerprint, "answer": {}, "created_at": now}
+        session.execute(sa.insert(table).values(row))
+        answer = act()
+        session.execute(sa.update(table).where(table.c.key == key).values(answer=answer))
+        return answer
     if known.fingerprint != fingerprint:
         raise Refused("idempotency_key_reused")
     return dict(known.answer)

@@ -13,7 +13,15 @@ from services.notification.clients.twilio import TwilioCarrier
 from services.notification.domain import occasion
 from services.notification.domain.breaker import Leave
 from services.notification.domain.fallback import fallback_of
-from services.notification.domain.message import PATIENCE, Channel, Message, SettledBy, State, with_password
+from services.notification.domain.message import (
+    PATIENCE,
+    PRINTED_WITHIN,
+    Channel,
+    Message,
+    SettledBy,
+    State,
+    with_password,
+)
 from services.notification.domain.occasion import Occasion
 from services.notification.schemas.message import delivery_told, message_view
 from shared import logs, metrics
@@ -47,11 +55,16 @@ from shared.words import utc_now
 SENDERS = 4  # messages of one channel under way at once
 LOOK_SECONDS = 1.0  # between two looks for messages that wait for another try
 FORGET_SECONDS = 600.0
+FAR_SECONDS = 30.0  # between two looks for messages that wait for a moment too far away
 PAUSES = (0.1, 0.5, 1.0, 2.0, 4.0)  # between tries to write a fate down
 
 Act = Callable[[Message], None]  # what becomes of a message
 
 log = logs.log(__name__)
+
+
+class FormNotPrinted(Exception):
+    """The form that goes along is not in the store yet."""
 
 
 class CarrierSilent(Exception):
@@ -172,6 +185,15 @@ class Notification(Desk):
         with self.database.begin() as session:
             handlers.forget_fallbacks(session, at=utc_now())
 
+    @every(FAR_SECONDS)
+    def bring_forward(self) -> None:
+        """Let nobody wait for a moment that a wrong clock had set."""
+        longest = max(self._lease, timedelta(seconds=max(self.delays, default=0.0)))
+        with self.database.begin() as session:
+            brought = handlers.bring_forward(session, longest=longest, at=utc_now())
+        if brought:
+            log.warning("messages_brought_forward", messages=brought)
+
     def _ring(self, channel: str) -> None:
         self.crew.ring(channel, lambda: self._handle_next(channel))
 
@@ -257,6 +279,8 @@ class Notification(Desk):
         try:
             parcel.attachment = in_time(self.carrier_timeout, CarrierSilent(), self.files.get, message.form_key)
         except FileNotFoundError:
+            if utc_now() - message.queued_at < PRINTED_WITHIN:
+                raise FormNotPrinted from None
             log.warning("form_missing", message_id=message.message_id)
 
     def _delayed(self, code: str) -> Act:

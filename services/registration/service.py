@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
+from eventlet.semaphore import Semaphore
 
 from services.registration import models
 from services.registration.domain.account import first_password
 from services.registration.domain.declaration import Declaration
 from services.registration.domain.qr import read_qr
-from services.registration.domain.upload import FOLDERS, Upload, form_key, upload_key
+from services.registration.domain.upload import FOLDERS, Upload, upload_key
 from services.registration.handlers import account, declaration, upload
 from services.registration.schemas import address
 from services.registration.schemas.declaration import (
@@ -35,7 +36,7 @@ from services.registration.schemas.upload import (
 )
 from shared import forms
 from shared.database import Database as DeskDatabase
-from shared.database import again_on_conflict, answer_once, forget_answers, remembered
+from shared.database import again_on_conflict, answer_once, forget_answers
 from shared.errors import FieldError, Invalid, NotFound
 from shared.events import (
     CardIssued,
@@ -43,6 +44,7 @@ from shared.events import (
     DeclarationReceived,
     DeclarationRejected,
     DeclarationReturned,
+    DeclarationSubmitted,
 )
 from shared.framework import Database, Desk, Files, GreenStore, Sealed, Setting, every, in_thread, listen, rpc
 from shared.passwords import hash_drawn_password
@@ -51,6 +53,7 @@ from shared.words import new_id, utc_now
 
 ANSWERS_LIFE = timedelta(hours=24)  # how long an idempotency key is remembered
 FILES_AT_ONCE = 100
+PRINTER = Semaphore(1)  # printing is all Python: more at once would take the interpreter from those who submit
 
 
 class Registration(Desk):
@@ -124,43 +127,16 @@ class Registration(Desk):
         checked = forms.read(DeclarationForm, form)
         checked |= forms.read(LanguageForm, {"language": language})
         key, mark, at = scoped("declaration", idempotency_key), fingerprint(form), utc_now()
-        drafted = self._draft_with_form(checked, key, mark, at) if checked["email_copy"] and checked["email"] else None
 
         def submit() -> dict[str, Any]:
             with self.database.begin() as session:
-                return answer_once(session, key, mark, at, lambda: self._submit(session, checked, at, drafted))
+                return answer_once(session, key, mark, at, lambda: self._submit(session, checked, at))
 
-        answer: dict[str, Any] = {}
-        try:
-            answer = again_on_conflict(submit)
-        finally:
-            if drafted is not None and answer.get("number") != drafted.number:
-                self.files.remove(form_key(drafted.declaration_id))
-        return answer
+        return again_on_conflict(submit)
 
-    def _draft_with_form(self, checked: dict[str, Any], key: str | None, mark: str, at: datetime) -> Declaration | None:
-        """Print and store the form of a declaration to be submitted, or return None where it was submitted before.
-
-        That is done before the transaction that names the form: none is open while something is printed.
-        """
-        with self.database.begin() as session:
-            if remembered(session, key, mark) is not None:
-                return None
-            drafted = declaration.draft_declaration(session, checked, days=self.declaration_days, at=at)
-        self.files.put(form_key(drafted.declaration_id), in_thread(printed, form_data(drafted)))
-        return drafted
-
-    def _submit(
-        self, session: Any, checked: dict[str, Any], at: datetime, drafted: Declaration | None
-    ) -> dict[str, Any]:
-        if drafted is None:
-            stored = None
-            drafted = declaration.draft_declaration(session, checked, days=self.declaration_days, at=at)
-        else:
-            stored = form_key(drafted.declaration_id)
-            declaration.admit_person(session, checked, at=at)  # again, for printing took its time
-            drafted = replace(drafted)
-        return submitted_view(declaration.submit_declaration(session, drafted, checked["photos"], stored), at)
+    def _submit(self, session: Any, checked: dict[str, Any], at: datetime) -> dict[str, Any]:
+        taken = declaration.submit_declaration(session, checked, days=self.declaration_days, at=at)
+        return submitted_view(taken, at)
 
     @rpc
     def get_declaration(self, number: str, tracking_code: str) -> dict[str, Any]:
@@ -180,7 +156,11 @@ class Registration(Desk):
             found = declaration.find_declaration(session, number=number, tracking_code=tracking_code)
         if found.applicant is None:
             raise NotFound("personal_data_deleted")
-        return {"pdf": base64.b64encode(in_thread(printed, form_data(found))).decode()}
+        return {"pdf": base64.b64encode(self._print(found)).decode()}
+
+    def _print(self, found: Declaration) -> bytes:
+        with PRINTER:
+            return in_thread(printed, form_data(found))
 
     # what the form's pickers and scanners need
 
@@ -216,7 +196,23 @@ class Registration(Desk):
         page = found[: wanted["limit"]]
         return {"items": page, "next_cursor": page[-1]["code"] if len(found) > len(page) else None}
 
-    # what the other desks tell
+    # what this desk and the others tell
+
+    @listen(DeclarationSubmitted)
+    def on_declaration_submitted(self, event: DeclarationSubmitted) -> None:
+        """Print the form that goes out with the first mail: nobody waits for it, so not while somebody submits."""
+        if event.form_key is None:
+            return
+        found = self._declared(event.number)
+        if found.applicant is not None:
+            self.files.put(event.form_key, self._print(found))
+            found = self._declared(event.number)
+        if found.applicant is None:  # taken back, perhaps while it was printed
+            self.files.remove(event.form_key)
+
+    def _declared(self, number: str) -> Declaration:
+        with self.database.read() as session:
+            return models.get_declaration(session, number)
 
     @listen(DeclarationReceived)
     def on_declaration_received(self, event: DeclarationReceived) -> None:
@@ -250,17 +246,19 @@ class Registration(Desk):
     @every()
     def expire_declarations(self) -> None:
         """End declarations past their time, however many there are (S59)."""
+        at = self.database.surely_past(utc_now())
         while True:
             with self.database.begin() as session:
-                if not declaration.expire_declarations(session, at=utc_now()):
+                if not declaration.expire_declarations(session, at=at):
                     return
 
     @every()
     def clear_away(self) -> None:
         """Delete uploads nobody used, old answers, and for good the files whose rows are gone."""
+        at = self.database.surely_past(utc_now())
         with self.database.begin() as session:
-            upload.drop_unused_uploads(session, at=utc_now())
-            forget_answers(session, utc_now() - ANSWERS_LIFE)
+            upload.drop_unused_uploads(session, at=at)
+            forget_answers(session, at - ANSWERS_LIFE)
         with self.database.begin() as session:
             keys = models.files_to_erase(session, FILES_AT_ONCE)
         for key in keys:

@@ -11,11 +11,12 @@ from services import documents
 from services.households import service_of
 from services.notification import clients
 from services.registration.domain.declaration import Applicant, Declaration
-from services.registration.domain.upload import Upload
+from services.registration.domain.upload import Upload, form_key
 from shared.events import CardIssued, DeclarationReceived, DeclarationReturned
 from shared.framework import Crew
 from shared.seals import Seal
 from shared.store import Store
+from shared.words import utc_now
 from tests import people
 from tests.databases import desk_database
 from tests.notification import facts
@@ -26,7 +27,7 @@ LATER = people.AT + timedelta(hours=1)
 PHOTO = "reviews/portrait.jpg"  # brought by an officer, so the approval desk's own
 
 EVENTS = {
-    "declaration_submitted": facts.declaration_submitted(photos={"portrait": PHOTO}),
+    "declaration_submitted": facts.declaration_submitted(photos={"portrait": PHOTO}, form_key=form_key(DECLARATION)),
     "declaration_received": DeclarationReceived(declaration_id=DECLARATION, number=NUMBER, version=1, at=LATER),
     "declaration_returned": DeclarationReturned(declaration_id=DECLARATION, number=NUMBER, version=2, at=LATER),
     "declaration_approved": people.declaration_approved(),
@@ -71,12 +72,13 @@ class House:
         getattr(self.service, f"on_{event.name}")(event)
 
     def contents(self):
-        """Return every row of every table, as it lies there."""
+        """Return every row of every table, as it lies there, and the keys of all files."""
         with self.database.engine.connect() as connection:
-            return {
+            rows = {
                 table.name: sorted(map(repr, connection.execute(sa.select(table)).all()))
                 for table in self.database.metadata.sorted_tables
             }
+        return rows | {"files": sorted(self.store.older("", utc_now() + timedelta(days=1)))}
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from services.notification import models
+from services.notification import models, service
 from shared.words import utc_now
 from tests.notification.desk import PASSWORD, over, quiet, rounds, sealed
 from tests.notification.facts import (
@@ -59,20 +59,23 @@ def test_a_foreign_seal_fails_for_good_and_is_not_tried_for_ever(desk_with, twil
     assert twilio.messages() == []
 
 
-def test_the_form_is_attached_when_it_lies_in_the_store(desk_with, mail_server):
+def test_a_mail_waits_for_the_form_that_goes_along(desk_with, mail_server, rows):
     desk = desk_with(mail_url=mail_server.url)
-    desk.files.put("forms/declaration-1.pdf", b"%PDF-1.7")
     desk.on_declaration_submitted(declaration_submitted(form_key="forms/declaration-1.pdf"))
-    quiet(desk)
-    (attached,) = mail_server.messages()[0].attachments
+    rounds(desk, lambda: rows("mail")[0].delayed == 2)
+    assert rows("mail")[0].code == "FormNotPrinted"
+    desk.files.put("forms/declaration-1.pdf", b"%PDF-1.7")
+    rounds(desk, over(rows, "mail"))
+    ((attached,),) = (one.attachments for one in mail_server.messages())
     assert (attached.name, attached.content) == ("to-khai-2026-0000001.pdf", b"%PDF-1.7")
 
 
-def test_a_form_that_is_gone_does_not_hold_up_the_mail(desk_with, mail_server):
+def test_a_form_that_never_comes_does_not_hold_up_the_mail_for_ever(desk_with, mail_server, rows, monkeypatch):
+    monkeypatch.setattr(service, "PRINTED_WITHIN", timedelta(seconds=1))
     desk = desk_with(mail_url=mail_server.url)
     desk.on_declaration_submitted(declaration_submitted(form_key="forms/gone.pdf"))
-    quiet(desk)
-    assert mail_server.messages()[0].attachments == ()
+    rounds(desk, over(rows, "mail"))
+    assert [one.attachments for one in mail_server.messages()] == [()]
 
 
 def test_a_repeated_event_sends_nothing_more(desk_with, mail_server, twilio):

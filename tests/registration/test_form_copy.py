@@ -1,11 +1,10 @@
-"""The printed form that goes out with the first mail: stored for each declaration that is kept, and for no other."""
+"""The printed form that goes out with the first mail: printed when the declaration is told, not while it is taken."""
 
 import pytest
 
 from services.registration import service
 from services.registration.domain.upload import form_key
 from services.registration.service import Registration
-from shared.errors import Refused
 from shared.framework import GreenStore
 from tests.databases import announced
 from tests.people import declaration_form
@@ -19,48 +18,51 @@ def desk(database, tmp_path):
 
 
 @pytest.fixture
+def submitted(desk, database):
+    """Submit a declaration; return its answer and the fact that was told."""
+
+    def submit(**changes):
+        answer = desk.submit_declaration(declaration_form(**{"email_copy": True, **changes}), "vi", None)
+        (event,) = announced(database)
+        return answer, event
+
+    return submit
+
+
+@pytest.fixture
 def stored(tmp_path):
     return lambda: sorted(str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*.pdf"))
 
 
-def submit(desk, key=None, **changes):
-    return desk.submit_declaration(declaration_form(email_copy=True, **changes), "vi", key)
+def test_the_form_is_printed_once_the_declaration_is_told(desk, submitted, stored):
+    _, event = submitted()
+    assert stored() == []
+    desk.on_declaration_submitted(event)
+    assert stored() == [event.form_key] == [form_key(event.declaration_id)]
 
 
-def test_the_form_lies_in_the_store_before_the_fact_that_names_it_is_told(desk, database, stored):
-    answer = submit(desk)
-    (event,) = announced(database)
-    assert event.number == answer["number"]
-    assert event.form_key == form_key(event.declaration_id)
-    assert stored() == [event.form_key]
+@pytest.mark.parametrize("changes", [{"email_copy": False}, {"email": None}], ids=["not wished for", "no address"])
+def test_no_form_is_printed_that_no_mail_takes_along(desk, submitted, stored, changes):
+    _, event = submitted(**changes)
+    desk.on_declaration_submitted(event)
+    assert (event.form_key, stored()) == (None, [])
 
 
-def test_no_transaction_is_open_while_the_form_is_printed(desk, database, monkeypatch):
-    print_form, in_use = service.printed, []
-
-    def printed(data):
-        in_use.append(database.engine.pool.checkedout())
-        return print_form(data)
-
-    monkeypatch.setattr(service, "printed", printed)
-    submit(desk)
-    assert in_use == [0]
-
-
-def test_the_same_key_again_gets_the_first_answer_and_stores_nothing_more(desk, database, stored):
-    first = submit(desk, "key-1")
-    assert submit(desk, "key-1") == first
-    assert len(announced(database)) == len(stored()) == 1
-
-
-def test_a_refused_declaration_leaves_no_form(desk, stored):
-    with pytest.raises(Refused, match="upload_not_found"):
-        submit(desk, photos=dict.fromkeys(("portrait", "id_front", "id_back"), "00000000-0000-4000-8000-000000000000"))
+def test_a_declaration_taken_back_before_it_is_printed_leaves_no_form(desk, submitted, stored):
+    answer, event = submitted()
+    desk.withdraw_declaration(answer["number"], answer["tracking_code"])
+    desk.on_declaration_submitted(event)
     assert stored() == []
 
 
-def test_a_key_used_for_another_declaration_is_refused_and_leaves_no_form(desk, stored):
-    submit(desk, "key-1")
-    with pytest.raises(Refused, match="idempotency_key_reused"):
-        submit(desk, "key-1", full_name="Lê Văn Mẫu")
-    assert len(stored()) == 1
+def test_a_declaration_taken_back_while_it_is_printed_leaves_no_form(desk, submitted, stored, monkeypatch):
+    answer, event = submitted()
+    print_form = service.printed
+
+    def printed(data):
+        desk.withdraw_declaration(answer["number"], answer["tracking_code"])
+        return print_form(data)
+
+    monkeypatch.setattr(service, "printed", printed)
+    desk.on_declaration_submitted(event)
+    assert stored() == []

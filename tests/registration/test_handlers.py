@@ -7,10 +7,9 @@ import sqlalchemy as sa
 
 from services.registration import models
 from services.registration.domain.account import Account
-from services.registration.domain.upload import Upload
+from services.registration.domain.upload import Upload, form_key
 from services.registration.handlers.account import activate_account
 from services.registration.handlers.declaration import (
-    draft_declaration,
     expire_declarations,
     find_declaration,
     note_card,
@@ -58,8 +57,7 @@ KEYS = {purpose: f"uploads/{upload_id}.jpg" for purpose, upload_id in PHOTOS.ite
 def submit(database, *, at=AT, **changes):
     checked = forms.read(DeclarationForm, declaration_form(**changes)) | {"language": "en"}
     with database.begin() as session:
-        drafted = draft_declaration(session, checked, days=10, at=at)
-        return submit_declaration(session, drafted, checked["photos"])
+        return submit_declaration(session, checked, days=10, at=at)
 
 
 def fresh_photos(database, count):
@@ -135,7 +133,7 @@ def test_a_declaration_is_kept_and_told(database):
             contact=CONTACT,
             agency=AGENCY,
             photos=KEYS,
-            form_key=None,
+            form_key=form_key(declaration.declaration_id),
             expires_at=DEADLINE,
             at=AT,
         )
@@ -389,7 +387,7 @@ def test_a_withdrawn_declaration_is_forgotten_with_its_pictures(database):
     withdraw(database, declaration)
     kept = found(database, declaration)
     assert (kept.status, kept.applicant, kept.insurance_code) == (Status.WITHDRAWN, None, None)
-    assert to_erase(database) == set(KEYS.values())
+    assert to_erase(database) == {*KEYS.values(), form_key(declaration.declaration_id)}
     assert rows(database, models.uploads) == 0
     assert announced(database)[1:] == [DeclarationWithdrawn(**about(declaration), at=LATER)]
 
@@ -428,7 +426,7 @@ def test_a_declaration_expires_at_its_deadline_and_not_before(database):
         assert expire_declarations(session, at=DEADLINE) == 1
     kept = found(database, declaration)
     assert (kept.status, kept.applicant, kept.insurance_code) == (Status.EXPIRED, None, None)
-    assert to_erase(database) == set(KEYS.values())
+    assert to_erase(database) == {*KEYS.values(), form_key(declaration.declaration_id)}
     assert announced(database)[1:] == [
         DeclarationExpired(**about(declaration), full_name=FULL_NAME, contact=CONTACT, agency=AGENCY, at=DEADLINE)
     ]

@@ -13,6 +13,8 @@ from services.notification.domain.texts import GAP
 from shared.words import masked_phone
 
 PATIENCE = timedelta(hours=72)  # as long as a first password lives; what is older helps nobody
+PRINTING = timedelta(seconds=2)  # a mail with a form waits so long before it is looked for
+PRINTED_WITHIN = timedelta(hours=1)  # a mail whose form is not there by then goes without
 
 
 class Channel(StrEnum):
@@ -245,7 +247,7 @@ def mail_of(occasion: Occasion, message_id: str, *, request_id: str, at: datetim
         form_key=occasion.form_key,
         request_id=request_id,
         queued_at=at,
-        due_at=at,
+        due_at=at + PRINTING if occasion.form_key else at,
     )
 
 

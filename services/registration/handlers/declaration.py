@@ -1,6 +1,5 @@
 """Declarations: submitted, handled, decided, withdrawn, expired."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,71 +14,53 @@ from services.registration.domain.declaration import (
     expiry,
     new_tracking_code,
 )
+from services.registration.domain.upload import form_key
 from services.registration.handlers.upload import drop_uploads_of
 from shared.database import announce, next_serial
 from shared.errors import FieldError, Refused
 from shared.events import CardIssued, DeclarationReceived, DeclarationRejected, DeclarationReturned
-from shared.words import Agency, Contact, DeclarationKind, IdDocument, new_id
+from shared.words import Contact, DeclarationKind, IdDocument, new_id
 
 AT_ONCE = 50  # declarations one look of the expiry timer ends
 
 
-def admit_person(session: Session, form: dict[str, Any], *, at: datetime) -> Agency:
-    """Return the agency a checked form names, where nothing stands in the person's way.
+def submit_declaration(session: Session, form: dict[str, Any], *, days: float, at: datetime) -> Declaration:
+    """Keep the declaration a checked form makes, with its uploads taken, and announce it.
 
     Raises:
-        Refused: ``unknown_agency``, ``account_exists``, ``declaration_pending``.
+        Invalid: the ID number cannot be.
+        Refused: ``unknown_agency``, ``account_exists``, ``declaration_pending``, ``upload_not_found``.
     """
+    document = IdDocument(**form["id_document"])
+    check_id_document(document, at.date())
     obstacle, agency = models.admission(session, form["insurance_code"], form["agency_code"], at.date())
     if agency is None:
         raise Refused("unknown_agency", errors=[FieldError("agency_code", "unknown_agency")])
     if obstacle is not None:
         raise Refused(obstacle)
-    return agency
-
-
-def draft_declaration(session: Session, form: dict[str, Any], *, days: float, at: datetime) -> Declaration:
-    """Return the declaration a checked form makes, still without its pictures; nothing is kept or announced yet.
-
-    Raises:
-        Invalid: the ID number cannot be.
-        Refused: as `admit_person`.
-    """
-    document = IdDocument(**form["id_document"])
-    check_id_document(document, at.date())
-    return Declaration(
-        agency=admit_person(session, form, at=at),
-        declaration_id=new_id(),
+    declaration_id = new_id()
+    photos = _take_uploads(session, form["photos"], declaration_id)
+    declaration = Declaration(
+        declaration_id=declaration_id,
         number=declaration_number(next_serial(session, "declaration"), at),
         tracking_code=new_tracking_code(),
         kind=DeclarationKind.REGISTER,
+        agency=agency,
         insurance_code=form["insurance_code"],
         applicant=Applicant(
             full_name=form["full_name"],
             id_document=document,
             address=form["address"],
             contact=Contact(phone=form["phone"], email=form.get("email"), language=form["language"]),
-            photos={},
+            photos=photos,
+            form_key=form_key(declaration_id) if form["email_copy"] and form.get("email") else None,
         ),
         submitted_at=at,
         expires_at=expiry(at, days),
     )
-
-
-def submit_declaration(
-    session: Session, drafted: Declaration, photos: dict[str, str], form_key: str | None = None
-) -> Declaration:
-    """Keep the declaration with its pictures, and with its printed form if there is one, and announce it.
-
-    Raises:
-        Refused: ``upload_not_found``.
-    """
-    assert drafted.applicant is not None
-    taken = _take_uploads(session, photos, drafted.declaration_id)
-    drafted.applicant = replace(drafted.applicant, photos=taken, form_key=form_key)
-    announce(session, drafted.submitted())
-    session.add(drafted)
-    return drafted
+    announce(session, declaration.submitted())
+    session.add(declaration)
+    return declaration
 
 
 def find_declaration(session: Session, *, number: str, tracking_code: str) -> Declaration:
