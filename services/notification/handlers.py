@@ -96,6 +96,11 @@ def fall_back(session: Session, message: Message, seal: Seal, *, at: datetime) -
     return True
 
 
+def bring_forward(session: Session, *, longest: timedelta, at: datetime) -> int:
+    """Make due what waits longer than anything may: a clock that was put back since set its time; return how many."""
+    return models.bring_forward(session, beyond=at + longest, now=at)
+
+
 def forget_fallbacks(session: Session, *, at: datetime) -> None:
     """Forget whom a mail could go to, where no carrier told for 72 hours whether the SMS arrived."""
     models.forget_fallbacks(session, before=at - PATIENCE)

@@ -125,6 +125,13 @@ def forget_fallbacks(session: Session, before: datetime) -> None:
     session.execute(old.values(fallback=None))
 
 
+def bring_forward(session: Session, beyond: datetime, now: datetime) -> int:
+    """Make messages due now that wait in nobody's hand for a moment beyond; return how many."""
+    waiting = messages.c.state.in_([State.QUEUED.value, State.UNKNOWN.value])
+    late = sa.update(messages).where(messages.c.due_at > beyond, waiting)
+    return session.execute(late.values(due_at=now)).rowcount  # type: ignore[attr-defined]
+
+
 def is_withdrawn(session: Session, declaration_id: str) -> bool:
     query = sa.select(withdrawals.c.declaration_id).where(withdrawals.c.declaration_id == declaration_id)
     return session.execute(query).first() is not None

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import eventlet
 from nameko.timer import Timer
 
 from shared import logs
@@ -18,6 +19,16 @@ class Every(Timer):
 
     def setup(self) -> None:
         self.interval = self.seconds or self.container.config["SETTINGS"].timer_seconds
+
+    def _run(self) -> None:
+        # nameko's own loop goes by the wall clock: put forward, that makes it race; put back, it stands still
+        while True:
+            self.handle_timer_tick()
+            self.worker_complete.wait()
+            self.worker_complete.reset()
+            with eventlet.Timeout(self.interval, False):
+                self.should_stop.wait()
+                return
 
     def handle_result(self, worker_ctx: Any, result: Any, exc_info: Any) -> tuple[Any, Any]:
         if exc_info:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.words import utc_now
-from tests.chaos import schedule
+from tests.chaos import clockwork, schedule
 from tests.chaos.damage import LeftOut, small_disk, strike
 from tests.chaos.drive import Drive
 from tests.chaos.ledger import Ledger, balance
@@ -128,7 +128,11 @@ def run(servers: Servers, seed: int, count: int, rate: float, say: Callable[[str
         store = (folder / "store").as_uri()
         delays = DELAYS[count >= schedule.WHOLE]
         # few workers: the connections of the database are shared with whoever else is at work here
-        with town(servers, folder, STORE_URL=store, RETRY_DELAYS=delays, WORKERS="4", PUBLIC_URL=PUBLIC) as here:
+        fixed = {"STORE_URL": store, "RETRY_DELAYS": delays, "WORKERS": "4", "PUBLIC_URL": PUBLIC}
+        clock = folder / "clock"
+        clockwork.put_clock(clock, 0)
+        fixed[clockwork.VARIABLE] = str(clock)
+        with town(servers, folder, program=clockwork.__name__, **fixed) as here:
             return _run(here, Letters(servers.amqp_url, here.settings.broker_prefix), seed, count, rate, began, tell)
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tests.chaos import clockwork
 from tests.chaos.schedule import Fault, Kind
 from tests.live.town import Town
 
@@ -17,6 +18,7 @@ OBEYED_WITHIN = 10.0  # seconds a process has to leave after SIGTERM
 STORE_SIZE = "4g"  # of memory at most, and only what lies in it is taken
 REFUSALS = {"sms": 429, "mail": 451}  # later, and surely not kept
 FOREVER = 600.0  # seconds; healing ends the wait
+WRONG_BY = 3600.0  # seconds, where somebody puts the clock
 
 
 class NotObeyed(Exception):
@@ -141,6 +143,21 @@ def _unwritable(store: Path, fault: Fault) -> str:
     return "folders not writable"
 
 
+def _put(seconds: float) -> Callable[[Town, Fault], str]:
+    """Put the clock of every process, as on the machine they share; what they measure time with goes on."""
+
+    def put(town: Town, fault: Fault) -> str:
+        clock = Path(town.environment[clockwork.VARIABLE])
+        clockwork.put_clock(clock, seconds)
+        try:
+            time.sleep(fault.seconds)
+        finally:
+            clockwork.put_clock(clock, 0)
+        return f"put by {seconds:+.0f} s, and right again"
+
+    return put
+
+
 def _carrier(spoil: Callable[[Town, Fault], str]) -> Callable[[Town, Fault], str]:
     def spoilt(town: Town, fault: Fault) -> str:
         try:
@@ -200,6 +217,8 @@ DAMAGES: dict[Kind, Callable[[Town, Fault], str]] = {
     Kind.LATE: _late,
     Kind.DROP: _drop,
     Kind.BLIND: _blind,
+    Kind.AHEAD: _put(WRONG_BY),
+    Kind.BEHIND: _put(-WRONG_BY),
 }
 
 

@@ -31,6 +31,8 @@ class Kind(StrEnum):
     LATE = "late"
     DROP = "drop"
     BLIND = "blind"
+    AHEAD = "ahead"
+    BEHIND = "behind"
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ SECONDS = {  # how long a fault lasts, from and to; the others are over as soon 
     Kind.REFUSE: (2.0, 5.0),
     Kind.RESTART: (2.0, 4.0),
     Kind.FULL: (2.0, 4.0),
+    **dict.fromkeys((Kind.AHEAD, Kind.BEHIND), (5.0, 10.0)),
     **dict.fromkeys((Kind.FAIL, Kind.STALL, Kind.LATE, Kind.DROP, Kind.BLIND), (3.0, 8.0)),
 }
 MENU = (
@@ -71,6 +74,8 @@ MENU = (
     *((Kind.FREEZE, desk) for desk in DESKS),
     *((kind, server) for kind in (Kind.CUT, Kind.REFUSE, Kind.HANG, Kind.RESTART) for server in SERVERS),
     (Kind.FULL, "store"),
+    (Kind.AHEAD, "clock"),
+    (Kind.BEHIND, "clock"),
     *((kind, one) for kind in (Kind.FAIL, Kind.STALL, Kind.LATE, Kind.DROP, Kind.BLIND) for one in CARRIERS),
 )
 BODIES = ("", "not JSON", "[]", "{}", '{"number": "no declaration at all"}', '{"at": "yesterday", "number": 7}')

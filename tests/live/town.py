@@ -31,7 +31,7 @@ from tests.live.recorders.recorder import Recorder
 from tests.servers import Servers, delete_prefix, drop_databases, fresh_database_url, fresh_prefix
 
 PROCESSES = (*DESKS, "gateway", "relay")
-VSSID = [sys.executable, "-m", "services.vssid"]
+PROGRAM = "services.vssid"
 SECONDS = 90.0
 
 
@@ -48,6 +48,7 @@ class Town:
     folder: Path
     ports: dict[str, int] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    program: str = PROGRAM  # the module that is run; the operators' command, unless a test wraps it
 
     @property
     def url(self) -> str:
@@ -75,7 +76,7 @@ class Town:
         """Start a process; `until_ready` waits for it."""
         port = self.ports.setdefault(name, free_port())
         desk = desk_of(name)
-        command = [*VSSID, "relay"] if desk == "relay" else [*VSSID, "serve", desk]
+        command = [sys.executable, "-m", self.program, *(["relay"] if desk == "relay" else ["serve", desk])]
         with (self.folder / f"{name}.log").open("ab") as log:
             environment = {**self.environment, "HTTP_PORT": str(port)}
             self.processes[name] = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
@@ -109,7 +110,9 @@ class Town:
 
     def command(self, *words: str) -> str:
         """Run the operators' command and return what it says."""
-        done = subprocess.run([*VSSID, *words], env=self.environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(
+            [sys.executable, "-m", PROGRAM, *words], env=self.environment, capture_output=True, text=True, timeout=120
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -149,7 +152,9 @@ class Town:
 
 
 @contextmanager
-def town(servers: Servers, folder: Path, processes: Sequence[str] = PROCESSES, **settings: str) -> Iterator[Town]:
+def town(
+    servers: Servers, folder: Path, processes: Sequence[str] = PROCESSES, program: str = PROGRAM, **settings: str
+) -> Iterator[Town]:
     """Start a whole town; end it and delete everything of it afterwards."""
     database_url, prefix = fresh_database_url(servers), fresh_prefix()
     with (
@@ -183,6 +188,7 @@ def town(servers: Servers, folder: Path, processes: Sequence[str] = PROCESSES, *
             mails=mails,
             texts=texts,
             folder=folder,
+            program=program,
         )
         try:
             here.command("migrate")

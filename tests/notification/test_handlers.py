@@ -185,3 +185,21 @@ def test_an_operator_cannot_send_what_is_over(database):
         handlers.retry_message(session, the_sms(database).message_id, at=AT)
     with pytest.raises(NotFound), database.begin() as session:
         handlers.retry_message(session, "nobody", at=AT)
+
+
+def test_what_waits_longer_than_anything_may_is_brought_forward(database):
+    tell(database, submitted(declaration_submitted(), "http://127.0.0.1:8000"), at=AT + timedelta(hours=1))
+    assert take(database) is None
+    with database.begin() as session:
+        assert handlers.bring_forward(session, longest=timedelta(minutes=59), at=AT) == 2
+    assert take(database) is not None
+
+
+def test_what_waits_no_longer_than_it_may_is_left_alone_and_so_is_what_is_in_hand(database):
+    later = AT + timedelta(hours=1)
+    tell(database, submitted(declaration_submitted(), "http://127.0.0.1:8000"), at=later)
+    take(database, at=later)
+    with database.begin() as session:
+        assert handlers.bring_forward(session, longest=timedelta(hours=1), at=AT) == 0
+        assert handlers.bring_forward(session, longest=timedelta(minutes=1), at=AT) == 1
+    assert the_sms(database).due_at == later + LEASE

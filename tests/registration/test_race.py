@@ -1,14 +1,16 @@
 """Several instances of the desk and one person, on PostgreSQL, where rows really lock."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from services.registration import models
+from services.registration import models, service
 from services.registration.handlers.account import activate_account
 from services.registration.service import Registration
 from shared.errors import NotFound, Refused
+from shared.words import utc_now
 from tests.databases import announced, desk_database
 from tests.people import AT, PHOTOS, declaration_approved, declaration_form
 from tests.registration.conftest import furnish, picture
@@ -73,6 +75,13 @@ def test_an_approval_heard_several_times_at_once_opens_one_account(desk, databas
     assert [event.name for event in announced(database)] == ["declaration_submitted", "account_activated"]
     with database.begin() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(models.accounts)) == 1
+
+
+def test_a_clock_that_runs_ahead_of_the_database_ends_no_declaration(desk, monkeypatch):
+    answer = desk.submit_declaration(declaration_form(email_copy=False), "vi", None)
+    monkeypatch.setattr(service, "utc_now", lambda: utc_now() + timedelta(days=11))
+    desk.expire_declarations()
+    assert desk.get_declaration(answer["number"], answer["tracking_code"])["status"] == "pending"
 
 
 @pytest.mark.parametrize("number", ["2026-0000001\x00", "\ud800"], ids=ascii)

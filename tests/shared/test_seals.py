@@ -45,6 +45,11 @@ def test_a_seal_older_than_its_life_is_not_opened():
         SEAL.open(sealed, max_age=99)
 
 
+def test_what_was_sealed_before_the_clock_was_put_back_is_opened():
+    sealed = Fernet(KEY).encrypt_at_time(b"ABCD2345EF", int(time.time()) + 3600).decode()
+    assert SEAL.open(sealed, max_age=60) == "ABCD2345EF"
+
+
 @pytest.mark.parametrize("key", ["", "short", "A" * 44, "khoá"])
 def test_a_key_that_is_none_is_said_so(key):
     with pytest.raises(SettingsError, match="SEAL_KEY"):

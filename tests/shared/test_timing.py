@@ -1,0 +1,57 @@
+"""Timers go on at their pace, whatever happens to the clock on the wall."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SECONDS = 60  # a machine with other work to do is given time
+SCRIPT = """
+import eventlet
+eventlet.monkey_patch()
+import json, sys, time
+from nameko.runners import ServiceRunner
+from shared import embedded, logs, settings
+from shared.framework import Desk, configuration, every
+
+ticks, wall = [], time.time
+
+class Clockwork(Desk):
+    name = "cards"
+
+    @every(0.1)
+    def tick(self):
+        ticks.append(time.monotonic())
+        if len(ticks) == 3:
+            time.time = lambda: wall() + {step}
+
+read = settings.read()
+logs.start("cards")
+runner = ServiceRunner(configuration(read, embedded.Town(read)))
+runner.add_service(Clockwork)
+runner.start()
+with eventlet.Timeout(20):
+    while len(ticks) < 8:
+        eventlet.sleep(0.01)
+runner.stop()
+print(json.dumps([later - sooner for sooner, later in zip(ticks, ticks[1:])]), flush=True)
+"""
+
+
+@pytest.mark.parametrize("step", [3600, -3600])
+def test_a_timer_neither_stops_nor_races_when_the_clock_is_put(tmp_path, step):
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(step=step)],
+        env={"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path), "PYTHONWARNINGS": "ignore"},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    pauses = json.loads(done.stdout.splitlines()[-1])
+    assert min(pauses) >= 0.1
