@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, TypeVar
 
 import orjson
@@ -109,7 +110,7 @@ def _serials(metadata: sa.MetaData) -> sa.Table:
 def next_serial(session: Session, name: str) -> int:
     """Return the next number of a sequence, never the same twice; a rolled-back one leaves a gap."""
     if session.get_bind().dialect.name == "postgresql":
-        return int(session.execute(sa.select(sa.func.nextval(f"{name}_serial"))).scalar_one())
+        return int(session.execute(_drawing(name)).scalar_one())
     counted = session.execute(
         sa.text(
             "INSERT INTO serials (name, value) VALUES (:name, 1)"
@@ -120,23 +121,43 @@ def next_serial(session: Session, name: str) -> int:
     return int(counted.scalar_one())
 
 
+@cache
+def _drawing(name: str) -> sa.Select[Any]:
+    return sa.select(sa.func.nextval(f"{name}_serial"))
+
+
+def insert(session: Session, table: sa.Table, thing: Any) -> None:
+    """Write a thing into its table at once; for what is written once and read elsewhere, at half the cost of `add`."""
+    session.execute(_inserting(table), {column.name: getattr(thing, column.name) for column in table.c})
+
+
+@cache
+def _inserting(table: sa.Table) -> sa.Insert:
+    return sa.insert(table)
+
+
 def announce(session: Session, event: Event) -> None:
     """Write the event into the outbox, so that it is told if and only if this transaction commits."""
-    told = sa.insert(session.info["outbox"])
-    if session.get_bind().dialect.name == "postgresql":
-        told = told.returning(sa.func.pg_notify("outbox", ""))  # the relay is woken without a question of its own
     session.execute(
-        told.values(
-            id=new_id(),
-            aggregatetype=event.speaker,
-            aggregateid=event.subject,
-            type=event.name,
-            payload=messages.pack(event),
-            request_id=logs.request_id(),
-            created_at=event.at,
-        )
+        _telling(session.info["outbox"], session.get_bind().dialect.name),
+        {
+            "id": new_id(),
+            "aggregatetype": event.speaker,
+            "aggregateid": event.subject,
+            "type": event.name,
+            "payload": messages.pack(event),
+            "request_id": logs.request_id(),
+            "created_at": event.at,
+        },
     )
     session.info["announced"] = True
+
+
+@cache
+def _telling(outbox: sa.Table, dialect: str) -> Any:
+    told = sa.insert(outbox)
+    # the relay is woken without a question of its own
+    return told.returning(sa.func.pg_notify("outbox", "")) if dialect == "postgresql" else told
 
 
 class Database:

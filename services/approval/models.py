@@ -80,19 +80,30 @@ mapper.map_imperatively(Officer, officers)
 mapper.map_imperatively(OfficerSession, officer_sessions)
 
 
+# Statements that are asked for with every declaration are made once: making them takes longer than sending them.
+_BY_NUMBER = sa.select(Review).where(reviews.c.number == sa.bindparam("number"))
+_BY_NUMBER_LOCKED = _BY_NUMBER.with_for_update()
+_BY_ID = sa.select(Review).where(reviews.c.declaration_id == sa.bindparam("declaration_id"))
+_BY_ID_LOCKED = _BY_ID.with_for_update()
+_BEHIND = (
+    sa.select(OfficerSession, Officer)
+    .join(Officer, officers.c.username == officer_sessions.c.username)
+    .where(officer_sessions.c.token_hash == sa.bindparam("token_hash"))
+)
+_PERSON = sa.select(register_people).where(register_people.c.insurance_code == sa.bindparam("insurance_code"))
+
+
 def get_review(session: Session, number: str, *, for_update: bool = False) -> Review:
     if "\0" in number:  # PostgreSQL takes no such text
         raise NotFound
-    query = sa.select(Review).where(reviews.c.number == number)
-    found = session.scalars(query.with_for_update() if for_update else query).first()
+    found = session.scalars(_BY_NUMBER_LOCKED if for_update else _BY_NUMBER, {"number": number}).first()
     if found is None:
         raise NotFound
     return found
 
 
 def review_of(session: Session, declaration_id: str, *, for_update: bool = False) -> Review | None:
-    query = sa.select(Review).where(reviews.c.declaration_id == declaration_id)
-    return session.scalars(query.with_for_update() if for_update else query).first()
+    return session.scalars(_BY_ID_LOCKED if for_update else _BY_ID, {"declaration_id": declaration_id}).first()
 
 
 def reviews_found(session: Session, agency_code: str, search: dict[str, Any], now: datetime) -> Sequence[Review]:
@@ -139,8 +150,7 @@ def session_of(session: Session, token_hash: str) -> tuple[OfficerSession, Offic
     Raises:
         Unauthenticated: there is none.
     """
-    query = sa.select(OfficerSession, Officer).join(Officer, officers.c.username == officer_sessions.c.username)
-    found = session.execute(query.where(officer_sessions.c.token_hash == token_hash)).first()
+    found = session.execute(_BEHIND, {"token_hash": token_hash}).first()
     if found is None:
         raise Unauthenticated
     return found[0], found[1]
@@ -155,8 +165,7 @@ def end_sessions_of(session: Session, username: str) -> None:
 
 
 def person_registered(session: Session, insurance_code: str) -> Person | None:
-    query = sa.select(register_people).where(register_people.c.insurance_code == insurance_code)
-    row = session.execute(query).mappings().first()
+    row = session.execute(_PERSON, {"insurance_code": insurance_code}).mappings().first()
     return Person(**row) if row else None
 
 

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from services.cards import models
 from services.cards.domain import benefit_of, new_card, vietnam_day
-from shared.database import announce, next_serial
+from shared.database import announce, insert, next_serial
 from shared.events import AccountActivated
 from shared.words import new_id
 
@@ -19,5 +19,5 @@ def issue_card(session: Session, event: AccountActivated, *, at: datetime) -> No
     participations = models.participations_on(session, event.insurance_code, today)
     benefit = benefit_of(participations, event.birth_date, models.benefits_on(session, today), today)
     card = new_card(event, benefit, card_id=new_id(), serial=next_serial(session, "card"), at=at)
-    session.add(card)
+    insert(session, models.cards, card)
     announce(session, card.issued())

@@ -58,23 +58,37 @@ benefit_levels = sa.Table(  # what a group is entitled to, from one day to anoth
 mapper.map_imperatively(Card, cards)
 
 
+def _in_force(table: sa.Table) -> Any:
+    day = sa.bindparam("day", type_=sa.Date)
+    return sa.and_(table.c.valid_from <= day, sa.or_(table.c.valid_to.is_(None), table.c.valid_to >= day))
+
+
+# Statements that are asked for with every card are made once: making them takes longer than sending them.
+_CARD = sa.select(Card).where(cards.c.account_id == sa.bindparam("account_id"))
+_PARTICIPATIONS = (
+    sa.select(participations.c.group_code)
+    .distinct()
+    .where(participations.c.insurance_code == sa.bindparam("insurance_code"), _in_force(participations))
+)
+_BENEFITS = (
+    sa.select(benefit_levels.c.group_code, benefit_levels.c.name, benefit_levels.c.payer, benefit_levels.c.level)
+    .where(_in_force(benefit_levels))
+    .order_by(benefit_levels.c.valid_from)
+)
+
+
 def card_of(session: Session, account_id: str) -> Card | None:
-    return session.scalars(sa.select(Card).where(cards.c.account_id == account_id)).first()
+    return session.scalars(_CARD, {"account_id": account_id}).first()
 
 
 def participations_on(session: Session, insurance_code: str, day: date) -> Sequence[str]:
     """Return the codes of the groups a person is in."""
-    query = sa.select(participations.c.group_code).distinct()
-    return session.scalars(
-        query.where(participations.c.insurance_code == insurance_code, _in_force(participations, day))
-    ).all()
+    return session.scalars(_PARTICIPATIONS, {"insurance_code": insurance_code, "day": day}).all()
 
 
 def benefits_on(session: Session, day: date) -> dict[str, Benefit]:
     """Return every group's benefit by its code; of two rows in force the one that began later counts."""
-    table = benefit_levels
-    query = sa.select(table.c.group_code, table.c.name, table.c.payer, table.c.level)
-    rows = session.execute(query.where(_in_force(table, day)).order_by(table.c.valid_from))
+    rows = session.execute(_BENEFITS, {"day": day})
     return {row.group_code: Benefit(*row) for row in rows}
 
 
@@ -98,7 +112,3 @@ def _put(session: Session, table: sa.Table, row: dict[str, Any]) -> None:
         session.execute(sa.insert(table).values(**row))
     else:
         session.execute(sa.update(table).where(same).values(**row))
-
-
-def _in_force(table: sa.Table, day: date) -> Any:
-    return sa.and_(table.c.valid_from <= day, sa.or_(table.c.valid_to.is_(None), table.c.valid_to >= day))

@@ -1,6 +1,7 @@
 """The work of the notification desk: get, act. It announces nothing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -10,18 +11,38 @@ from services.notification.domain.delivery import Delivery
 from services.notification.domain.fallback import read_fallback
 from services.notification.domain.message import PATIENCE, Message, mail_of, messages_of
 from services.notification.domain.occasion import Occasion
+from shared.database import insert
 from shared.errors import Forbidden, Refused
 from shared.events import DeclarationWithdrawn
 from shared.seals import BrokenSeal, Seal
 from shared.words import new_id
 
 
-def tell(session: Session, occasion: Occasion, *, accents: bool, request_id: str, at: datetime) -> None:
-    """Queue the messages of an occasion; one that comes again adds nothing."""
-    told = models.channels_told(session, occasion.key)
+def tell(
+    session: Session,
+    occasion: Occasion,
+    *,
+    accents: bool,
+    request_id: str,
+    at: datetime,
+    lease: timedelta = timedelta(),
+    hands: Mapping[str, str] | None = None,
+) -> list[Message]:
+    """Keep the messages of an occasion; one that comes again adds nothing.
+
+    ``hands`` names a carrier for each channel that has somebody ready to send: such a message is in his hand from
+    the beginning, and is returned. The others wait in the queue.
+    """
+    told = models.channels_told(session, occasion.key, occasion.declaration_id)
+    taken = []
     for message in messages_of(occasion, [new_id(), new_id()], accents=accents, request_id=request_id, at=at):
-        if message.channel not in told:
-            session.add(message)
+        if message.channel in told:
+            continue
+        if message.channel in (hands or {}) and message.is_due(at) and models.WITHDRAWN not in told:
+            message.take(at, lease, (hands or {})[message.channel])
+            taken.append(message)
+        insert(session, models.messages, message)
+    return taken
 
 
 def withdraw(session: Session, event: DeclarationWithdrawn) -> None:
@@ -49,6 +70,11 @@ def take_due(
 
 def settle(session: Session, taken: Message, act: Callable[[Message], None]) -> Message | None:
     """Write down what became of a message in hand; None where another hand has it by now, or nobody wants it."""
+    after = replace(taken)
+    act(after)
+    if not after.needs_fallback and models.put_fate(session, taken, after):
+        return after
+    # something happened to it meanwhile: its carrier called back, or it is no longer ours
     message = models.message_in_hand(session, taken.message_id, taken.attempt)
     if message is not None:
         act(message)

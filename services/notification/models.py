@@ -72,15 +72,30 @@ withdrawals = sa.Table(  # declarations taken back: a fact about one that comes 
 mapper.map_imperatively(Message, messages)
 
 
-def channels_told(session: Session, occasion: str) -> set[str]:
-    """Return the channels on which an occasion has its message already."""
-    return set(session.scalars(sa.select(messages.c.channel).where(messages.c.occasion == occasion)))
+WITHDRAWN = "withdrawn"
+_TOLD = sa.union_all(
+    sa.select(messages.c.channel).where(messages.c.occasion == sa.bindparam("occasion")),
+    sa.select(sa.literal(WITHDRAWN)).where(withdrawals.c.declaration_id == sa.bindparam("declaration_id")),
+)
+
+
+def channels_told(session: Session, occasion: str, declaration_id: str) -> set[str]:
+    """Return the channels on which an occasion has its message already, and `WITHDRAWN` where it is to have none."""
+    return set(session.scalars(_TOLD, {"occasion": occasion, "declaration_id": declaration_id}))
+
+
+_DUE = (
+    sa.select(Message)
+    .where(messages.c.channel == sa.bindparam("channel"), messages.c.due_at <= sa.bindparam("now", type_=Moment))
+    .order_by(messages.c.due_at)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
 
 
 def due_message(session: Session, channel: str, now: datetime) -> Message | None:
     """Return the message that is due for longest and in nobody's hand."""
-    query = sa.select(Message).where(messages.c.channel == channel, messages.c.due_at <= now)
-    return session.scalars(query.order_by(messages.c.due_at).limit(1).with_for_update(skip_locked=True)).first()
+    return session.scalars(_DUE, {"channel": channel, "now": now}).first()
 
 
 def message_in_hand(session: Session, message_id: str, attempt: int) -> Message | None:
@@ -91,6 +106,31 @@ def message_in_hand(session: Session, message_id: str, attempt: int) -> Message 
         messages.c.state.in_([State.SENDING.value, State.UNKNOWN.value]),
     )
     return session.scalars(query.with_for_update()).first()
+
+
+_CHANGED = (  # by what becomes of a message in hand
+    *("state", "due_at", "carrier", "settled_by", "code", "delayed", "done_at", "recipient", "subject", "text", "html"),
+    *("sealed", "form_key", "fallback"),
+)
+_PUT_FATE = (
+    sa.update(messages)
+    .where(
+        messages.c.message_id == sa.bindparam("the_message"),
+        messages.c.attempt == sa.bindparam("the_attempt"),
+        messages.c.state == sa.bindparam("the_state"),
+        # a call-back may have come before the answer, and with it another fate
+        messages.c.delivery.is_not_distinct_from(sa.bindparam("the_delivery")),
+    )
+    .values({name: sa.bindparam(name) for name in _CHANGED})
+)
+
+
+def put_fate(session: Session, before: Message, after: Message) -> bool:
+    """Write down what became of a message, if it still lies as it was taken in hand; say whether it did."""
+    here = {"the_message": before.message_id, "the_attempt": before.attempt, "the_state": before.state}
+    changed = {name: getattr(after, name) for name in _CHANGED}
+    done = session.connection().execute(_PUT_FATE, {**here, "the_delivery": before.delivery, **changed})
+    return done.rowcount == 1
 
 
 def messages_of(session: Session, declaration_id: str) -> Sequence[Message]:
@@ -132,9 +172,13 @@ def bring_forward(session: Session, beyond: datetime, now: datetime) -> int:
     return session.execute(late.values(due_at=now)).rowcount  # type: ignore[attr-defined]
 
 
+_WITHDRAWN = sa.select(withdrawals.c.declaration_id).where(
+    withdrawals.c.declaration_id == sa.bindparam("declaration_id")
+)
+
+
 def is_withdrawn(session: Session, declaration_id: str) -> bool:
-    query = sa.select(withdrawals.c.declaration_id).where(withdrawals.c.declaration_id == declaration_id)
-    return session.execute(query).first() is not None
+    return session.execute(_WITHDRAWN, {"declaration_id": declaration_id}).first() is not None
 
 
 def note_withdrawal(session: Session, declaration_id: str, at: datetime) -> None:

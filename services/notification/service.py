@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from services.notification import clients, handlers, models
@@ -125,14 +126,31 @@ class Notification(Desk):
         again_on_conflict(withdraw)
 
     def _tell(self, told: Occasion) -> None:
-        at, request_id = utc_now(), logs.request_id()
+        """Keep the messages of an occasion, and have free hands send them."""
+        ready = {channel: self.crew.hire(channel, self._worker(channel)) for channel in Channel}
+        hands = {channel: self._preferred(channel) for channel, hand in ready.items() if hand is not None}
+        taken: dict[str, Message] = {}
+        try:
+            taken = again_on_conflict(lambda: self._queue(told, hands))
+        finally:
+            for channel, hand in ready.items():
+                if hand is not None:
+                    hand.send(partial(self._handle, taken[channel]) if channel in taken else None)
+        if len(taken) < len(ready):
+            self.send_messages()
 
-        def queue() -> None:
-            with self.database.begin() as session:
-                handlers.tell(session, told, accents=self.sms_accents, request_id=request_id, at=at)
-
-        again_on_conflict(queue)
-        self.send_messages()
+    def _queue(self, told: Occasion, hands: dict[Channel, str]) -> dict[str, Message]:
+        with self.database.begin() as session:
+            taken = handlers.tell(
+                session,
+                told,
+                accents=self.sms_accents,
+                request_id=logs.request_id(),
+                at=utc_now(),
+                lease=self._lease,
+                hands=hands,
+            )
+        return {message.channel: message for message in taken}
 
     # what carriers tell later, and what officers ask
 
@@ -195,11 +213,17 @@ class Notification(Desk):
             log.warning("messages_brought_forward", messages=brought)
 
     def _ring(self, channel: str) -> None:
-        self.crew.ring(channel, lambda: self._handle_next(channel))
+        self.crew.ring(channel, self._worker(channel))
+
+    def _worker(self, channel: str) -> Callable[[], bool]:
+        return lambda: self._handle_next(channel)
+
+    def _preferred(self, channel: str) -> str:
+        return self._carriers(channel).preferred(time.monotonic())
 
     def _handle_next(self, channel: str) -> bool:
         """Send the next message of a channel, or learn its fate; say whether there was one."""
-        carrier = self._carriers(channel).preferred(time.monotonic())
+        carrier = self._preferred(channel)
         try:
             with self.database.begin() as session:
                 message = handlers.take_due(session, channel, lease=self._lease, at=utc_now(), carrier=carrier)
@@ -209,16 +233,20 @@ class Notification(Desk):
         if message is None:
             return False
         self._ring(channel)  # there may be more, for another hand
+        self._handle(message)
+        return True
+
+    def _handle(self, message: Message) -> None:
+        """Send a message in hand, or learn its fate."""
         logs.begin_work(self.name, {"request_id": message.request_id, "message_id": message.message_id})
         try:
             parcel = self._parcel(message)
         except BrokenSeal:
             self._settle(message, lambda kept: kept.fail("broken_seal", utc_now()))
-            return True
+            return
         act = self._look_up(message, parcel) if message.state == State.UNKNOWN else self._send(message, parcel)
         if act is not None:
             self._settle(message, act)
-        return True
 
     @property
     def _lease(self) -> timedelta:

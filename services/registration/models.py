@@ -100,29 +100,40 @@ mapper.map_imperatively(Account, accounts)
 mapper.map_imperatively(Upload, uploads)
 
 
+# Statements that are asked for with every declaration are made once: making them takes longer than sending them.
+_BY_NUMBER = sa.select(Declaration).where(declarations.c.number == sa.bindparam("number"))
+_BY_NUMBER_LOCKED = _BY_NUMBER.with_for_update()
+_BY_ID_LOCKED = (
+    sa.select(Declaration).where(declarations.c.declaration_id == sa.bindparam("declaration_id")).with_for_update()
+)
+
+
 def get_declaration(session: Session, number: str, *, for_update: bool = False) -> Declaration:
     if not NUMBER.fullmatch(number):
         raise NotFound  # a NUL or half a surrogate pair cannot even be asked for
-    query = sa.select(Declaration).where(declarations.c.number == number)
-    found = session.scalars(query.with_for_update() if for_update else query).first()
+    query = _BY_NUMBER_LOCKED if for_update else _BY_NUMBER
+    found = session.scalars(query, {"number": number}).first()
     if found is None:
         raise NotFound
     return found
 
 
 def declaration_by_id(session: Session, declaration_id: str) -> Declaration:
-    query = sa.select(Declaration).where(declarations.c.declaration_id == declaration_id)
-    found = session.scalars(query.with_for_update()).first()
+    found = session.scalars(_BY_ID_LOCKED, {"declaration_id": declaration_id}).first()
     if found is None:
         raise NotFound
     return found
 
 
-def admission(session: Session, insurance_code: str, agency_code: str, today: date) -> tuple[str | None, Agency | None]:
-    """Return, in one question, what stands in a person's way and the agency, if it stands today.
+def _open(today: Any) -> Any:
+    return sa.and_(
+        agencies.c.opened_on <= today,
+        sa.or_(agencies.c.closed_on.is_(None), agencies.c.closed_on > today),
+    )
 
-    In the way may stand ``account_exists`` or ``declaration_pending``.
-    """
+
+def _admission() -> Any:
+    insurance_code = sa.bindparam("insurance_code")
     account = sa.select(sa.literal("account_exists")).where(accounts.c.insurance_code == insurance_code)
     pending = sa.select(sa.literal("declaration_pending")).where(
         PENDING,
@@ -131,9 +142,21 @@ def admission(session: Session, insurance_code: str, agency_code: str, today: da
     )
     obstacle = account.union_all(pending).limit(1).scalar_subquery().label("obstacle")
     always = sa.select(sa.literal(1).label("one")).subquery()
-    agency = always.outerjoin(agencies, sa.and_(agencies.c.code == agency_code, _open(today)))
-    query = sa.select(obstacle, agencies.c.code, agencies.c.name, agencies.c.address).select_from(agency)
-    row = session.execute(query).one()
+    named = agencies.c.code == sa.bindparam("agency_code")
+    agency = always.outerjoin(agencies, sa.and_(named, _open(sa.bindparam("today", type_=sa.Date))))
+    return sa.select(obstacle, agencies.c.code, agencies.c.name, agencies.c.address).select_from(agency)
+
+
+_ADMISSION = _admission()
+
+
+def admission(session: Session, insurance_code: str, agency_code: str, today: date) -> tuple[str | None, Agency | None]:
+    """Return, in one question, what stands in a person's way and the agency, if it stands today.
+
+    In the way may stand ``account_exists`` or ``declaration_pending``.
+    """
+    asked = {"insurance_code": insurance_code, "agency_code": agency_code, "today": today}
+    row = session.execute(_ADMISSION, asked).one()
     return row.obstacle, Agency(code=row.code, name=row.name, address=row.address) if row.code else None
 
 
@@ -143,8 +166,11 @@ def undecided_declarations(session: Session, now: datetime, limit: int) -> Seque
     return session.scalars(query.limit(limit).with_for_update(skip_locked=True)).all()
 
 
+_ACCOUNT = sa.select(Account).where(accounts.c.insurance_code == sa.bindparam("insurance_code"))
+
+
 def account_of(session: Session, insurance_code: str) -> Account | None:
-    return session.scalars(sa.select(Account).where(accounts.c.insurance_code == insurance_code)).first()
+    return session.scalars(_ACCOUNT, {"insurance_code": insurance_code}).first()
 
 
 def uploads_by_id(session: Session, upload_ids: Iterable[str]) -> dict[str, Upload]:
@@ -152,11 +178,17 @@ def uploads_by_id(session: Session, upload_ids: Iterable[str]) -> dict[str, Uplo
     return {upload.upload_id: upload for upload in session.scalars(query)}
 
 
+_TAKE_UPLOADS = (
+    sa.update(uploads)
+    .where(uploads.c.upload_id.in_(sa.bindparam("ids", expanding=True)), uploads.c.declaration_id.is_(None))
+    .values(declaration_id=sa.bindparam("taker"))
+    .returning(uploads.c.upload_id, uploads.c.purpose, uploads.c.key)
+)
+
+
 def take_uploads(session: Session, upload_ids: Iterable[str], declaration_id: str) -> dict[str, tuple[str, str]]:
     """Mark free uploads as a declaration's; return purpose and key of those that were free, by id."""
-    free = sa.and_(uploads.c.upload_id.in_(list(upload_ids)), uploads.c.declaration_id.is_(None))
-    taken = sa.update(uploads).where(free).values(declaration_id=declaration_id)
-    rows = session.execute(taken.returning(uploads.c.upload_id, uploads.c.purpose, uploads.c.key))
+    rows = session.execute(_TAKE_UPLOADS, {"ids": list(upload_ids), "taker": declaration_id})
     return {row.upload_id: (row.purpose, row.key) for row in rows}
 
 
@@ -212,10 +244,3 @@ def put_agency(session: Session, agency: dict[str, Any], *, known_ones: bool = T
         session.execute(sa.insert(agencies).values(**agency))
     elif known_ones:
         session.execute(sa.update(agencies).where(agencies.c.code == agency["code"]).values(**agency))
-
-
-def _open(today: date) -> Any:
-    return sa.and_(
-        agencies.c.opened_on <= today,
-        sa.or_(agencies.c.closed_on.is_(None), agencies.c.closed_on > today),
-    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import eventlet
 from eventlet import tpool
+from eventlet.event import Event
 from eventlet.greenpool import GreenPool
 from eventlet.semaphore import Semaphore
 from nameko.extensions import DependencyProvider
@@ -149,14 +150,32 @@ class Crew(DependencyProvider):
 
     def ring(self, lane: str, work: Callable[[], bool]) -> None:
         """Have a free hand do ``work`` until it says that nothing is left; a ring that finds none is remembered."""
-        pool = self._pools.setdefault(lane, GreenPool(self.hands))
         self._rings[lane] += 1
-        if pool.free() > 0 and not self._leaving:
-            pool.spawn_n(self._toil, lane, work)
+        self._employ(lane, lambda: self._toil(lane, work, heard=-1))
 
-    def _toil(self, lane: str, work: Callable[[], bool]) -> None:
+    def hire(self, lane: str, work: Callable[[], bool]) -> Event | None:
+        """Hold a free hand ready for a job that is about to come, and return where to send it; None if all are busy.
+
+        A job or None must be sent in any case. After it the hand does ``work``, if somebody rang meanwhile.
+        """
+        coming, heard = Event(), self._rings[lane]
+
+        def wait() -> None:
+            self._toil(lane, work, heard, coming.wait())
+
+        return coming if self._employ(lane, wait) else None
+
+    def _employ(self, lane: str, act: Callable[[], None]) -> bool:
+        pool = self._pools.setdefault(lane, GreenPool(self.hands))
+        if pool.free() <= 0 or self._leaving:
+            return False
+        pool.spawn_n(act)
+        return True
+
+    def _toil(self, lane: str, work: Callable[[], bool], heard: int, job: Callable[[], None] | None = None) -> None:
         try:
-            heard = -1
+            if job is not None:
+                job()
             # nothing switches between the last look at the rings and the end, so that no ring is missed
             while heard != self._rings[lane] and not self._leaving:
                 heard = self._rings[lane]

@@ -10,7 +10,7 @@ from services.approval.domain.officer import Officer
 from services.approval.domain.register import Person
 from services.approval.domain.review import Review
 from services.approval.domain.review import open_review as review_for
-from shared.database import announce
+from shared.database import announce, insert
 from shared.errors import NotFound
 from shared.events import DeclarationExpired, DeclarationSubmitted, DeclarationWithdrawn
 from shared.words import Status
@@ -21,7 +21,7 @@ OWN_FOLDER = "reviews/"  # pictures that officers brought
 def open_review(session: Session, event: DeclarationSubmitted) -> None:
     """Put the declaration into the queue of its agency; a declaration that comes again changes nothing."""
     if models.review_of(session, event.declaration_id) is None:
-        session.add(review_for(event))
+        insert(session, models.reviews, review_for(event))
 
 
 def close_review(session: Session, event: DeclarationWithdrawn | DeclarationExpired) -> None:

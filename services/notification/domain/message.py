@@ -92,6 +92,9 @@ class Message:
         lost = self.state == State.FAILED or self.delivery in NOT_ARRIVED
         return lost and self.fallback is not None
 
+    def is_due(self, at: datetime) -> bool:
+        return self.due_at is not None and self.due_at <= at
+
     def take(self, at: datetime, lease: timedelta, carrier: str | None = None) -> None:
         """Take the message in hand until ``at + lease``: to send it by ``carrier``, or to learn what became of it.
 

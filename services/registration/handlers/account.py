@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from services.registration import models
 from services.registration.domain.account import account_activated, open_account
-from shared.database import announce
+from shared.database import announce, insert
 from shared.events import DeclarationApproved
 from shared.words import new_id
 
@@ -19,6 +19,6 @@ def activate_account(
     if not declaration.approve(event) or models.account_of(session, event.insurance_code) is not None:
         return
     account = open_account(event, account_id=new_id(), password_hash=password_hash, at=at)
-    session.add(account)
+    insert(session, models.accounts, account)
     declaration.note_account(at)
     announce(session, account_activated(account, event, sealed_password))

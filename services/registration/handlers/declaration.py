@@ -16,7 +16,7 @@ from services.registration.domain.declaration import (
 )
 from services.registration.domain.upload import form_key
 from services.registration.handlers.upload import drop_uploads_of
-from shared.database import announce, next_serial
+from shared.database import announce, insert, next_serial
 from shared.errors import FieldError, Refused
 from shared.events import CardIssued, DeclarationReceived, DeclarationRejected, DeclarationReturned
 from shared.words import Contact, DeclarationKind, IdDocument, new_id
@@ -59,7 +59,7 @@ def submit_declaration(session: Session, form: dict[str, Any], *, days: float, a
         expires_at=expiry(at, days),
     )
     announce(session, declaration.submitted())
-    session.add(declaration)
+    insert(session, models.declarations, declaration)
     return declaration
 
 
