@@ -12,15 +12,16 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from services.registration.commands import keep_starter_list
 from shared import logs
-from shared import migrate as migrations
-from shared.seals import new_key
 from shared.settings import DESKS, Settings
 
 
 def migrate(settings: Settings) -> None:
     """Bring every desk's database up to date, and the list of agencies with it."""
+    # here, so that desks and relay, which come for the rest of this file, do not carry alembic and other desks
+    from services.registration.commands import keep_starter_list
+    from shared import migrate as migrations
+
     for desk in DESKS:
         models = importlib.import_module(f"services.{desk}.models")
         migrations.upgrade(desk, models.metadata, settings)
@@ -42,6 +43,8 @@ def with_keys(settings: Settings) -> Settings:
 
 
 def _kept_key(file: Path) -> str:
+    from shared.seals import new_key  # only the embedded town comes here
+
     if not file.exists():
         file.touch(mode=0o600)
         file.write_text(new_key(), encoding="ascii")

@@ -26,7 +26,7 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 Answer = TypeVar("Answer")
-MOST_AT_ONCE = 3  # times ``workers``: connections of one process at the most
+MOST_AT_ONCE = 2  # times ``workers``: connections of one process at the most
 BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite counts only INTEGER keys up by itself
 
 
@@ -247,8 +247,9 @@ def make_engine(url: str, settings: Settings, connections: int | None = None, **
         hide_parameters=True,
         json_serializer=_json,
         json_deserializer=orjson.loads,
-        pool_size=settings.workers,
-        max_overflow=max((connections or MOST_AT_ONCE * settings.workers) - settings.workers, 0),
+        pool_size=connections or MOST_AT_ONCE * settings.workers,
+        max_overflow=0,  # one beyond the pool would be opened and closed for each piece of work
+        pool_use_lifo=True,  # so that few are used where few are needed
         pool_timeout=settings.database_timeout,
         pool_pre_ping=False,
         pool_recycle=1800,

@@ -7,8 +7,6 @@ The HTTP register answers two calls (docs/operate.md):
 
 from typing import Any, Protocol
 
-import requests
-
 from services.approval import models
 from services.approval.domain.register import Person, is_birth_date
 from shared.database import Database
@@ -46,23 +44,26 @@ class HttpRegister:
     """A register that answers over HTTP."""
 
     def __init__(self, url: str, timeout: float) -> None:
+        import requests  # here, so that a desk whose register is a table does not carry it
+
+        self._requests = requests
         self._url, self._timeout = url.rstrip("/"), timeout
 
     def find(self, insurance_code: str) -> Person | None:
         try:
-            answer = requests.get(f"{self._url}/people/{insurance_code}", timeout=self._timeout)
+            answer = self._requests.get(f"{self._url}/people/{insurance_code}", timeout=self._timeout)
             if answer.status_code == 404:
                 return None
             answer.raise_for_status()
             return _person(answer.json(), insurance_code)
-        except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+        except (self._requests.RequestException, ValueError, KeyError, TypeError) as error:
             raise register_unavailable() from error
 
     def check(self) -> None:
         """Raise Unavailable when the register does not answer."""
         try:
-            requests.get(f"{self._url}/health", timeout=self._timeout).raise_for_status()
-        except requests.RequestException as error:
+            self._requests.get(f"{self._url}/health", timeout=self._timeout).raise_for_status()
+        except self._requests.RequestException as error:
             raise register_unavailable() from error
 
 

@@ -84,7 +84,7 @@ class Post(ProviderCollector, SharedExtension):
     def _prepare(self, channel: Any) -> None:
         prefix = self.settings.broker_prefix
         declare_waiting(channel, prefix, self.settings.delays)
-        channel.basic_qos(0, max(2, self.settings.workers // 2), False)  # for each listener, and there are several
+        channel.basic_qos(0, max(2, self.settings.workers // 3), False)  # for each listener, and there are several
         for listener in self._providers:
             declare_listener(channel, prefix, listener.queue, listener.kind)
         for listener in self._providers:

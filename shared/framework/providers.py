@@ -12,13 +12,13 @@ from eventlet.greenpool import GreenPool
 from eventlet.semaphore import Semaphore
 from nameko.extensions import DependencyProvider
 
-from shared import logs, seals, store
+from shared import logs
 from shared.settings import Settings
 
 if TYPE_CHECKING:
     from sqlalchemy import MetaData
 
-    from shared import database
+    from shared import database, seals
 
 Result = TypeVar("Result")
 LEAVE_SECONDS = 6.0  # a crew's work under way at the end may take so long; SIGTERM is obeyed within ten
@@ -76,6 +76,8 @@ class GreenStore:
     """`shared.store.Store` with every call in a real thread."""
 
     def __init__(self, url: str) -> None:
+        from shared import store  # here, so that who keeps no files does not carry the library
+
         self._store = store.Store(url)
 
     def put(self, key: str, data: bytes) -> None:
@@ -121,9 +123,11 @@ class Sealed(DependencyProvider):
     """The seal for secrets in events."""
 
     def setup(self) -> None:
+        from shared import seals  # here, so that who seals nothing does not carry the library
+
         self.seal = seals.Seal(self.container.config["SETTINGS"].seal_key)
 
-    def get_dependency(self, worker_ctx: Any) -> seals.Seal:
+    def get_dependency(self, worker_ctx: Any) -> "seals.Seal":
         return self.seal
 
 
