@@ -286,17 +286,25 @@ def answer_once(
     """
     if not key:
         return act()
-    table = session.info["outbox"].metadata.tables["answers"]
-    known = session.execute(sa.select(table.c.fingerprint, table.c.answer).where(table.c.key == key)).first()
+    known_one, keep, complete = _answering(session.info["outbox"].metadata)
+    known = session.execute(known_one, {"the_key": key}).first()
     if known is None:
-        row = {"key": key, "fingerprint": fingerprint, "answer": {}, "created_at": now}
-        session.execute(sa.insert(table).values(row))
+        session.execute(keep, {"key": key, "fingerprint": fingerprint, "answer": {}, "created_at": now})
         answer = act()
-        session.execute(sa.update(table).where(table.c.key == key).values(answer=answer))
+        session.execute(complete, {"the_key": key, "answer": answer})
         return answer
     if known.fingerprint != fingerprint:
         raise Refused("idempotency_key_reused")
     return dict(known.answer)
+
+
+@cache
+def _answering(metadata: sa.MetaData) -> tuple[Any, Any, Any]:
+    """Return the statements that look an answer up, keep its place, and fill it in."""
+    table = metadata.tables["answers"]
+    here = table.c.key == sa.bindparam("the_key")
+    filled = sa.update(table).where(here).values(answer=sa.bindparam("answer", type_=table.c.answer.type))
+    return sa.select(table.c.fingerprint, table.c.answer).where(here), sa.insert(table), filled
 
 
 def forget_answers(session: Session, before: datetime) -> None:

@@ -131,13 +131,12 @@ def _again(table: str, more: str = "") -> str:
 
 
 def _told(occasion: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the commits of two messages: queued, and each of them taken in hand and settled."""
+    """Return the commits of two messages: kept in hand from the beginning, and each of them settled."""
     which = f"AND occasion LIKE '{occasion}%%'"
     sent = [
-        f"UPDATE hand_messages SET state = '{state}', due_at = NULL"
+        f"UPDATE hand_messages SET state = 'sent', due_at = NULL"
         f" WHERE declaration_id = %(id)s {which} AND channel = '{channel}'"
         for channel in ("sms", "mail")
-        for state in ("sending", "sent")
     ]
     return [("notification", (_again("messages", which),)), *(("notification", (one,)) for one in sent)]
 

@@ -79,7 +79,7 @@ def _variants(bench: Bench, here: House, ceiling: float) -> None:
     outcome = drive(here.ports["gateway"], CONNECTIONS, Submitting(keyed, bench.seconds))
     said = "Idempotency-Key: one row more"
     bench.add(_figure(here, before, outcome, "a", "accepted with a key", said, ceiling=ceiling))
-    said = "a PDF made and stored for each"
+    said = "the form is printed later, by its own event"
     _submit(bench, here, "accepted with the form by mail", ceiling, said, email_copy=True)
 
 

@@ -210,7 +210,7 @@ def _go(
     remark = (
         f"{count:,} submitted by {SUBMITTERS} at once; an officer, {OFFICERS} requests at once, opens, takes, approves;"
         f"{late} {script.turned_away:,} requests sent again after a 503; lean Twilio and SMTP; ceiling: psycopg2,"
-        f" the same rows in the same 18 commits, no messages; processor ms each: {listed(spent)}"
+        f" the same rows in 14 commits, no messages; processor ms each: {listed(spent)}"
     )
     rate = finished / (last - began)
     details = {"processor_ms_each": spent, "statuses": dict(script.outcome.statuses), "finished": finished}
