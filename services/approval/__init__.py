@@ -1,6 +1,6 @@
 """The approval desk: officers, their queue, the decision, and the household register.
 
-owns      reviews, officers and their sessions, the imported household register
+owns      reviews, officers and their sessions, wrong tries to sign in, the imported household register
 answers   sign_in, sign_out, list_reviews, get_review, check_review, take_review, give_back_review, replace_photo,
           approve_declaration, reject_declaration
 hears     DeclarationSubmitted, DeclarationWithdrawn, DeclarationExpired

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from services.approval.domain.officer import Officer, OfficerSession
+from services.approval.domain.officer import Officer, OfficerSession, Tries
 from services.approval.domain.register import Person
 from services.approval.domain.review import Dossier, Review
 from shared.database import Moment, Stored, mapping
@@ -53,6 +53,13 @@ officers = sa.Table(
     sa.Column("agency_code", sa.String(5), nullable=False),
     sa.Column("role", sa.String(20), nullable=False),
     sa.Column("password_hash", sa.String(200), nullable=False),
+)
+
+sign_in_tries = sa.Table(
+    "sign_in_tries",
+    metadata,
+    sa.Column("username", sa.String(60), primary_key=True),
+    sa.Column("tried_at", Moment, nullable=False, index=True),
     sa.Column("tries", sa.Integer, nullable=False),
     sa.Column("locked_until", Moment),
 )
@@ -77,6 +84,7 @@ register_people = sa.Table(
 
 mapper.map_imperatively(Review, reviews)
 mapper.map_imperatively(Officer, officers)
+mapper.map_imperatively(Tries, sign_in_tries)
 mapper.map_imperatively(OfficerSession, officer_sessions)
 
 
@@ -139,9 +147,21 @@ def _in_condition(wanted: str, now: datetime) -> Any:
     return sa.and_(pending, fits[Condition(wanted)])
 
 
-def officer_named(session: Session, username: str, *, for_update: bool = False) -> Officer | None:
-    query = sa.select(Officer).where(officers.c.username == username)
-    return session.scalars(query.with_for_update() if for_update else query).first()
+def officer_named(session: Session, username: str) -> Officer | None:
+    return session.scalars(sa.select(Officer).where(officers.c.username == username)).first()
+
+
+def tries_under(session: Session, username: str) -> Tries | None:
+    """Return the wrong tries under a name, locked until this transaction ends."""
+    return session.scalars(sa.select(Tries).where(sign_in_tries.c.username == username).with_for_update()).first()
+
+
+def forget_tries(session: Session, username: str) -> None:
+    session.execute(sa.delete(sign_in_tries).where(sign_in_tries.c.username == username))
+
+
+def forget_old_tries(session: Session, *, before: datetime) -> None:
+    session.execute(sa.delete(sign_in_tries).where(sign_in_tries.c.tried_at < before))
 
 
 def session_of(session: Session, token_hash: str) -> tuple[OfficerSession, Officer]:

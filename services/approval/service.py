@@ -1,9 +1,10 @@
 """The counter of the approval desk: what officers ask, what the desk hears, what it does by the clock."""
 
+from datetime import datetime
 from typing import Any
 
 from services.approval import clients, models
-from services.approval.domain.officer import new_token
+from services.approval.domain.officer import TRIES_LIFE, Officer, new_token
 from services.approval.domain.register import Match, check_person, compare
 from services.approval.domain.review import Review
 from services.approval.handlers import officer, review
@@ -43,8 +44,7 @@ class Approval(Desk):
     def sign_in(self, form: Any) -> dict[str, Any]:
         """Open a session; the password is compared outside of any transaction, in a thread."""
         checked, at = forms.read(SignInForm, form), utc_now()
-        with self.database.begin() as session:
-            found = officer.begin_sign_in(session, checked["username"], at=at)
+        found = again_on_conflict(lambda: self._begin_sign_in(checked["username"], at))
         right = in_thread(is_password, found.password_hash if found else NOBODY, checked["password"])
         if found is None or not right:
             raise Unauthenticated("wrong_credentials")
@@ -52,6 +52,10 @@ class Approval(Desk):
         with self.database.begin() as session:
             opened = officer.finish_sign_in(session, found.username, token, at=utc_now())
         return {"token": token, "expires_at": stamp(opened.expires_at)}
+
+    def _begin_sign_in(self, username: str, at: datetime) -> Officer | None:
+        with self.database.begin() as session:
+            return officer.begin_sign_in(session, username, at=at)
 
     @rpc
     def sign_out(self, token: str) -> None:
@@ -187,6 +191,7 @@ class Approval(Desk):
 
     @every(600)
     def clear_away(self) -> None:
-        """End the sessions that are over."""
+        """End the sessions that are over, and forget old tries to sign in."""
         with self.database.begin() as session:
             models.end_sessions(session, before=utc_now())
+            models.forget_old_tries(session, before=utc_now() - TRIES_LIFE)

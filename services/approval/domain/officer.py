@@ -10,6 +10,7 @@ from shared.errors import Locked, Unauthenticated
 
 TRIES = 5  # wrong passwords before the account is locked (U10)
 LOCKED_FOR = timedelta(minutes=15)
+TRIES_LIFE = timedelta(days=1)  # wrong tries under a name are forgotten after so long without another
 SESSION_LIFE = timedelta(hours=8)  # a working day
 
 
@@ -27,10 +28,21 @@ class Officer:
     agency_code: str
     role: str
     password_hash: str
+
+
+@dataclass
+class Tries:
+    """How often somebody tried in vain to sign in under a name, whether there is an officer of that name or not.
+
+    Were only officers locked out, the lock would tell who is one.
+    """
+
+    username: str
+    tried_at: datetime
     tries: int = 0
     locked_until: datetime | None = None
 
-    def begin_try(self, at: datetime) -> None:
+    def count(self, at: datetime) -> None:
         """Count a try before the password is looked at, so that guesses at the same instant count too.
 
         Raises:
@@ -41,12 +53,9 @@ class Officer:
         if self.locked_until is not None:
             self.tries, self.locked_until = 0, None
         self.tries += 1
+        self.tried_at = at
         if self.tries >= TRIES:
             self.locked_until = at + LOCKED_FOR
-
-    def succeed(self) -> None:
-        """Forget the wrong tries."""
-        self.tries, self.locked_until = 0, None
 
 
 @dataclass

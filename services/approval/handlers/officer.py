@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from services.approval import models
-from services.approval.domain.officer import Officer, OfficerSession, open_session, token_hash
+from services.approval.domain.officer import Officer, OfficerSession, Tries, open_session, token_hash
 from shared.errors import Unauthenticated
 
 
@@ -15,18 +15,19 @@ def begin_sign_in(session: Session, username: str, *, at: datetime) -> Officer |
     Raises:
         Locked: too many wrong tries.
     """
-    officer = models.officer_named(session, username, for_update=True)
-    if officer is not None:
-        officer.begin_try(at)
-    return officer
+    tries = models.tries_under(session, username)
+    if tries is None:
+        tries = Tries(username, at)
+        session.add(tries)
+    tries.count(at)
+    return models.officer_named(session, username)
 
 
 def finish_sign_in(session: Session, username: str, token: str, *, at: datetime) -> OfficerSession:
     """Open a session for an officer whose password was right."""
-    officer = models.officer_named(session, username, for_update=True)
-    if officer is None:
+    if models.officer_named(session, username) is None:
         raise Unauthenticated("wrong_credentials")
-    officer.succeed()
+    models.forget_tries(session, username)
     opened = open_session(username, token, at)
     session.add(opened)
     return opened
