@@ -25,8 +25,6 @@ DESK_COMMANDS = {
     "messages": "notification",
     "card": "cards",
 }
-# Where processor time is short, who waits at a phone or a desk goes before what nobody stands waiting for.
-NICE = {"notification": 10, "cards": 10, "relay": 5}
 STOP_SECONDS = 9.0  # SIGTERM is obeyed within ten, broker or no broker
 
 
@@ -86,7 +84,6 @@ def serve(desk: str) -> None:
     from shared import logs
     from shared.framework import configuration
 
-    os.nice(NICE.get(desk, 0))
     logs.start(desk, settings.log_level)
     runner = ServiceRunner(configuration(settings))
     runner.add_service(households.service_of(desk))
@@ -169,7 +166,6 @@ def relay() -> None:
     configured = settings.read()
     if configured.embedded or not configured.database_url:
         raise click.ClickException("AMQP_URL and DATABASE_URL are needed: the relay carries between servers")
-    os.nice(NICE["relay"])
     logs.start("relay", configured.log_level)
     rounds, told = Relay(configured), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told.set())

@@ -44,6 +44,7 @@ reviews = sa.Table(
 # the queue of an agency, oldest first, and each way officers search it
 sa.Index("ix_reviews_queue", reviews.c.agency_code, reviews.c.status, reviews.c.submitted_at, reviews.c.number)
 sa.Index("ix_reviews_all", reviews.c.agency_code, reviews.c.submitted_at, reviews.c.number)
+sa.Index("ix_reviews_kind", reviews.c.agency_code, reviews.c.kind, reviews.c.submitted_at, reviews.c.number)
 sa.Index("ix_reviews_insurance_code", reviews.c.insurance_code)
 
 officers = sa.Table(

@@ -19,7 +19,7 @@ from tests.bench.table import Figure, listed, quantiles
 SUBMITTERS, OFFICERS = 12, 12  # requests of each under way at once
 PROBES = 8  # connections that only look whether a review is visible yet
 LOOK_SECONDS = 0.1  # between two looks of the officer at an empty queue
-PROBE_SECONDS = 0.005
+PROBE_SECONDS = 0.02
 FEWEST = 40  # declarations whose stages are timed
 EVERY = 4  # of so many declarations one is probed
 AGAIN_SECONDS = 0.2  # before a request that was turned away is sent again
