@@ -53,7 +53,7 @@ from shared.framework import (
 from shared.seals import BrokenSeal, Seal
 from shared.words import utc_now
 
-SENDERS = 4  # messages of one channel under way at once
+SENDERS = 8  # messages of one channel under way at once
 LOOK_SECONDS = 1.0  # between two looks for messages that wait for another try
 FORGET_SECONDS = 600.0
 FAR_SECONDS = 30.0  # between two looks for messages that wait for a moment too far away
