@@ -230,10 +230,10 @@ class Database:
 
 
 def make_engine(url: str, settings: Settings, connections: int | None = None, **options: Any) -> sa.Engine:
-    """Return an engine with every time-out set, and connections for all that a process does at once.
+    """Return an engine with every time-out set, and connections for what a process usually does at once.
 
-    That is its calls, the events of its two busiest listeners, its timers and, in notification, its hands: who
-    finds none free for ``database_timeout`` gives up, and an event that gives up waits for its next round.
+    That is its calls, its listeners' events, its timers and, in notification, its hands. In a burst they wait for
+    each other: who finds none free for ``database_timeout`` gives up, and an event that does waits for its next round.
     """
     if url.startswith("sqlite"):
         arguments = {"timeout": 5, "check_same_thread": False}

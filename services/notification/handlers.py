@@ -34,12 +34,13 @@ def tell(
     the beginning, and is returned. The others wait in the queue.
     """
     told = models.channels_told(session, occasion.key, occasion.declaration_id)
+    ready = hands if hands and models.WITHDRAWN not in told else {}
     taken = []
     for message in messages_of(occasion, [new_id(), new_id()], accents=accents, request_id=request_id, at=at):
         if message.channel in told:
             continue
-        if message.channel in (hands or {}) and message.is_due(at) and models.WITHDRAWN not in told:
-            message.take(at, lease, (hands or {})[message.channel])
+        if message.channel in ready and message.is_due(at):
+            message.take(at, lease, ready[message.channel])
             taken.append(message)
         insert(session, models.messages, message)
     return taken
