@@ -1,14 +1,9 @@
 """A connection that comes back by itself, whatever happened to it."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-SECONDS = 60  # a machine with other work to do is given time
+from tests.green import said_by
+
 LINE = """
 import eventlet
 eventlet.monkey_patch()
@@ -58,15 +53,4 @@ HEAR = """
 @pytest.mark.parametrize("surprise", ["AttributeError('no such thing')", "TypeError('None')", "ConnectionError()"])
 def test_no_surprise_ends_the_process_and_the_line_comes_back(servers, act, surprise):
     script = LINE.format(act=act.strip(), surprise=surprise)
-    environment = {**os.environ, "AMQP_URL": servers.amqp_url, "PYTHONWARNINGS": "ignore"}
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env=environment,
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1]) == {"same": False, "told": True}
+    assert said_by(script, AMQP_URL=servers.amqp_url) == {"same": False, "told": True}
