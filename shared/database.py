@@ -220,8 +220,8 @@ class Database:
 
         Where somebody reads meanwhile, it is left for the next time.
         """
-        with self._guard or nullcontext(), self.engine.connect() as connection:
-            connection.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)"))
+        with self.read() as session:
+            session.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)"))
 
     def check(self) -> None:
         """Raise Unavailable when the database does not answer."""

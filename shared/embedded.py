@@ -82,12 +82,15 @@ class Town:
             with eventlet.Timeout(PAUSE, False):
                 self._bell.wait()
             self._bell = Bell()
-            for database in self._outboxes.values():
-                self._collect(database)
-            self._deliver()
-            if time.monotonic() - cleared > CLEAR_SECONDS:
-                self.clear_logs()
-                cleared = time.monotonic()
+            try:
+                for database in self._outboxes.values():
+                    self._collect(database)
+                self._deliver()
+                if time.monotonic() - cleared > CLEAR_SECONDS:
+                    cleared = time.monotonic()
+                    self.clear_logs()
+            except Unavailable:  # raised further, it would end the carrying while the rest of the town went on
+                log.warning("town_waits", dependency="database")
 
     def clear_logs(self) -> None:
         """Let what was deleted be gone from the files as well."""

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from shared import messages
 from shared.database import Database, announce, mapping
 from shared.embedded import DeadLetters, Town
+from shared.errors import Unavailable
 from shared.events import AccountActivated, CardIssued
 from tests.people import AT, account_activated
 
@@ -225,3 +226,19 @@ def test_what_was_deleted_is_gone_from_the_files_once_their_logs_are_cleared(set
     assert {"broker.db-wal", "cards.db-wal"} <= files_with(b"account-to-forget")
     town.clear_logs()
     assert files_with(b"account-to-forget") == set()
+
+
+def test_a_file_that_does_not_answer_for_a_round_does_not_end_the_carrying(settings, desk, monkeypatch):
+    collect, tries = Town._collect, []
+
+    def busy_once(town, database):
+        tries.append(database)
+        if len(tries) == 1:
+            raise Unavailable("unavailable")
+        collect(town, database)
+
+    monkeypatch.setattr(Town, "_collect", busy_once)
+    tell(desk, account_activated())
+    listener = Listener("one")
+    run_town(settings, desk, listener, letters=1)
+    assert listener.heard == [account_activated()]

@@ -163,7 +163,7 @@ class _Paper(FPDF):
             self.add_font(FONT, style, FONTS / f"DeclarationSerif-{name}.ttf")
             font = self.fonts[FONT + style]
             assert isinstance(font, TTFFont)
-            # the outlines stay as they are: measured anew, they would take two thirds of the printing
+            # the outlines stay as they are: measured anew, they would take a third of the printing
             font.ttfont.recalcBBoxes = False
         self.letters = font.cmap
         self.add_page()
