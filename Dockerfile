@@ -8,6 +8,7 @@ RUN python3 -m venv --without-pip /opt/venv \
 COPY pyproject.toml ./
 COPY shared shared
 COPY services services
+COPY vssid vssid
 COPY docs/openapi.json docs/openapi.json
 # Editable: templates, migrations and static files are read where they lie in /app.
 RUN pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation -e .

@@ -46,13 +46,13 @@ smoke: .venv/.project ## Drive a running town from submission to card, and count
 
 # The address lines are taken first: where a server is missing, that one line is all there is to read.
 test: lint ## Everything that must pass, RabbitMQ and PostgreSQL included (ARGS for pytest)
-	@urls=$$($(BIN)/python -m tests.servers) && env $$urls $(BIN)/python -m pytest $(ARGS)
+	@urls=$$($(BIN)/python -m tests.support.servers) && env $$urls $(BIN)/python -m pytest $(ARGS)
 
 bench: .venv/.dev .venv/.project ## How fast it is, beside a ceiling for each figure; docs/performance.md (QUICK=1, FULL=1, ONLY=abg)
-	@urls=$$($(BIN)/python -m tests.servers) && env $$urls $(BIN)/python -m tests.bench
+	@urls=$$($(BIN)/python -m tests.support.servers) && env $$urls $(BIN)/python -m tests.bench
 
 chaos: .venv/.dev .venv/.project ## N declarations (10000) while a seeded schedule of faults strikes; a ledger at the end (SEED=1)
-	@urls=$$($(BIN)/python -m tests.servers) && env $$urls $(BIN)/python -W ignore -m tests.chaos
+	@urls=$$($(BIN)/python -m tests.support.servers) && env $$urls $(BIN)/python -W ignore -m tests.chaos
 
 lint: .venv/.dev .venv/.project ## Style, types and the direction of imports
 	$(BIN)/ruff check .
@@ -72,7 +72,7 @@ docs: .venv/.project ## Write the generated documents: events.md, openapi.json, 
 clean: ## Remove .venv, var and caches, and the servers that tests started with docker compose
 	rm -rf .venv var build ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
-	@! docker info >/dev/null 2>&1 || docker compose -f tests/servers.yml down -v --remove-orphans
+	@! docker info >/dev/null 2>&1 || docker compose -f tests/support/servers.yml down -v --remove-orphans
 
 .venv/.runtime: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \

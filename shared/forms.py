@@ -14,8 +14,9 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
-from shared.errors import FieldError, Invalid
-from shared.words import mobile_number, tidy
+from shared.language.errors import FieldError, Invalid
+from shared.language.text import tidy
+from shared.language.values import mobile_number
 
 REQUIRED, NULL, WRONG_TYPE, UNKNOWN = "required", "null", "wrong_type", "unknown_field"
 MOST_ERRORS = 100  # named at once; a body of nothing but faults shall not make an answer of megabytes

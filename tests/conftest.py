@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from shared.seals import new_key
 from shared.settings import Settings
-from tests.servers import drop_databases, ensure, fresh_database_url
+from shared.storage.seals import new_key
+from tests.support.servers import drop_databases, ensure, fresh_database_url
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 
 from services.approval import models
 from services.approval.domain.register import Person, is_birth_date
-from shared.database import Database
-from shared.errors import Problem, Unavailable
+from shared.language.errors import Problem, Unavailable
+from shared.language.values import Gender
 from shared.settings import Settings
-from shared.words import Gender
+from shared.storage.database import Database
 
 RETRY_AFTER = 5  # seconds
 

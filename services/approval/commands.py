@@ -13,11 +13,12 @@ from services.approval import clients, models
 from services.approval.domain.officer import Officer, Role
 from services.approval.domain.register import is_birth_date
 from shared import settings
-from shared.database import Database
-from shared.errors import Problem
 from shared.forms import NAME
-from shared.passwords import hash_password
-from shared.words import INSURANCE_CODE, Gender, tidy
+from shared.language.errors import Problem
+from shared.language.text import tidy
+from shared.language.values import INSURANCE_CODE, Gender
+from shared.storage.database import Database
+from shared.storage.passwords import hash_password
 
 COLUMNS = ("insurance_code", "full_name", "birth_date", "gender", "id_number")
 AT_ONCE = 1000

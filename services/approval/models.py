@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 from services.approval.domain.officer import Officer, OfficerSession, Tries
 from services.approval.domain.register import Person
 from services.approval.domain.review import Dossier, Review
-from shared.database import Moment, Stored, mapping
-from shared.errors import NotFound, Unauthenticated
-from shared.words import HANDLING_DAYS, Agency, Condition, Status, search_key, working_days_before
+from shared.language.clock import HANDLING_DAYS, working_days_before
+from shared.language.errors import NotFound, Unauthenticated
+from shared.language.text import search_key
+from shared.language.values import Agency, Condition, Status
+from shared.storage.database import Moment, Stored, mapping
 
 mapper = mapping()
 metadata = mapper.metadata

@@ -19,13 +19,14 @@ from services.approval.schemas.review import (
     stamp,
 )
 from shared import forms
-from shared.database import Database as DeskDatabase
-from shared.database import again_on_conflict
-from shared.errors import NotFound, Problem, Unauthenticated, Unavailable
-from shared.events import DeclarationExpired, DeclarationSubmitted, DeclarationWithdrawn
 from shared.framework import Client, Database, Desk, Files, GreenStore, Setting, every, in_thread, in_time, listen, rpc
-from shared.passwords import NOBODY, is_password
-from shared.words import Status, new_id, utc_now
+from shared.language.clock import utc_now
+from shared.language.errors import NotFound, Problem, Unauthenticated, Unavailable
+from shared.language.events import DeclarationExpired, DeclarationSubmitted, DeclarationWithdrawn
+from shared.language.values import Status, new_id
+from shared.storage.database import Database as DeskDatabase
+from shared.storage.database import again_on_conflict
+from shared.storage.passwords import NOBODY, is_password
 
 
 class Approval(Desk):

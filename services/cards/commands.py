@@ -12,8 +12,9 @@ import click
 from services.cards import models
 from services.cards.domain import BEST_FIRST, Payer, vietnam_day
 from shared import settings
-from shared.database import Database
-from shared.words import INSURANCE_CODE, utc_now
+from shared.language.clock import utc_now
+from shared.language.values import INSURANCE_CODE
+from shared.storage.database import Database
 
 Row = dict[str, Any]
 GROUP_CODE = re.compile(r"[A-Z]{2}")

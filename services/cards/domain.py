@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from shared.errors import Invalid, Refused
-from shared.events import AccountActivated, CardIssued
-from shared.words import VIETNAM, Agency
+from shared.language.clock import VIETNAM
+from shared.language.errors import Invalid, Refused
+from shared.language.events import AccountActivated, CardIssued
+from shared.language.values import Agency
 
 CARD_NUMBER = re.compile(r"[A-Z]{2}[1-5][0-9]{2}[0-9]{10}")  # I7
 CHILD, HOUSEHOLD = "TE", "GD"

@@ -6,9 +6,9 @@ from sqlalchemy.orm import Session
 
 from services.cards import models
 from services.cards.domain import benefit_of, new_card, vietnam_day
-from shared.database import announce, insert, next_serial
-from shared.events import AccountActivated
-from shared.words import new_id
+from shared.language.events import AccountActivated
+from shared.language.values import new_id
+from shared.storage.database import announce, insert, next_serial
 
 
 def issue_card(session: Session, event: AccountActivated, *, at: datetime) -> None:

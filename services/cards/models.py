@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from services.cards.domain import Benefit, Card
-from shared.database import Moment, Stored, mapping
-from shared.words import Agency
+from shared.language.values import Agency
+from shared.storage.database import Moment, Stored, mapping
 
 mapper = mapping()
 metadata = mapper.metadata

@@ -1,11 +1,11 @@
 """The counter of the cards desk: what it hears."""
 
 from services.cards import handlers, models
-from shared.database import Database as DeskDatabase
-from shared.database import again_on_conflict
-from shared.events import AccountActivated
 from shared.framework import Database, Desk, listen
-from shared.words import utc_now
+from shared.language.clock import utc_now
+from shared.language.events import AccountActivated
+from shared.storage.database import Database as DeskDatabase
+from shared.storage.database import again_on_conflict
 
 
 class Cards(Desk):

@@ -7,7 +7,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Request
 
-from shared.errors import FieldError, Invalid, TooLarge, Unsupported
+from shared.language.errors import FieldError, Invalid, TooLarge, Unsupported
 
 LARGEST_JSON = 2 * 1024 * 1024  # bytes; far above any form, so that a field that is too long is named
 LARGEST_FORM = 16 * 1024  # bytes; a carrier's call-back has a few hundred

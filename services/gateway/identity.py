@@ -3,7 +3,7 @@
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Request
 
-from shared.errors import NotFound, Unauthenticated
+from shared.language.errors import NotFound, Unauthenticated
 from shared.settings import Settings, SettingsError
 
 LINK_SECONDS = 300  # an officer looks at a dossier, and the links of his page are of no use afterwards

@@ -7,7 +7,7 @@ from limits.errors import ConfigurationError
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
-from shared.errors import TooMany
+from shared.language.errors import TooMany
 from shared.settings import Settings, SettingsError
 
 

@@ -8,8 +8,8 @@ import orjson
 from werkzeug.wrappers import Request, Response
 
 from services.gateway.phrases import CODES, FIELDS, TITLES
-from shared.errors import Problem
-from shared.words import Language
+from shared.language.errors import Problem
+from shared.language.values import Language
 
 
 def language_of(request: Request) -> str:

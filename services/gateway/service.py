@@ -11,8 +11,8 @@ from services.gateway.routes.hooks import HookRoutes
 from services.gateway.routes.officer import OfficerRoutes
 from services.gateway.routes.operations import OperationsRoutes
 from services.gateway.routes.public import PublicRoutes
-from shared.errors import Problem
 from shared.framework import Client, Desk, Operations
+from shared.language.errors import Problem
 
 
 class Doorkeeper(Operations):

@@ -5,9 +5,9 @@ import click
 from services.notification import handlers, models
 from services.notification.domain.message import Message, State
 from shared import settings
-from shared.database import Database
-from shared.errors import NotFound, Refused
-from shared.words import utc_now
+from shared.language.clock import utc_now
+from shared.language.errors import NotFound, Refused
+from shared.storage.database import Database
 
 TROUBLED = (State.UNKNOWN, State.FAILED)
 

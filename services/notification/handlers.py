@@ -11,11 +11,11 @@ from services.notification.domain.delivery import Delivery
 from services.notification.domain.fallback import read_fallback
 from services.notification.domain.message import PATIENCE, Message, mail_of, messages_of
 from services.notification.domain.occasion import Occasion
-from shared.database import insert
-from shared.errors import Forbidden, Refused
-from shared.events import DeclarationWithdrawn
-from shared.seals import BrokenSeal, Seal
-from shared.words import new_id
+from shared.language.errors import Forbidden, Refused
+from shared.language.events import DeclarationWithdrawn
+from shared.language.values import new_id
+from shared.storage.database import insert
+from shared.storage.seals import BrokenSeal, Seal
 
 
 def tell(

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from services.notification.domain.message import Message, State
-from shared.database import Moment, mapping
-from shared.errors import NotFound
+from shared.language.errors import NotFound
+from shared.storage.database import Moment, mapping
 
 mapper = mapping()
 metadata = mapper.metadata

@@ -26,16 +26,6 @@ from services.notification.domain.message import (
 from services.notification.domain.occasion import Occasion
 from services.notification.schemas.message import delivery_told, message_view
 from shared import logs, metrics
-from shared.database import Database as DeskDatabase
-from shared.database import again_on_conflict
-from shared.errors import Unavailable
-from shared.events import (
-    AccountActivated,
-    DeclarationExpired,
-    DeclarationRejected,
-    DeclarationSubmitted,
-    DeclarationWithdrawn,
-)
 from shared.framework import (
     Client,
     Crew,
@@ -50,8 +40,18 @@ from shared.framework import (
     listen,
     rpc,
 )
-from shared.seals import BrokenSeal, Seal
-from shared.words import utc_now
+from shared.language.clock import utc_now
+from shared.language.errors import Unavailable
+from shared.language.events import (
+    AccountActivated,
+    DeclarationExpired,
+    DeclarationRejected,
+    DeclarationSubmitted,
+    DeclarationWithdrawn,
+)
+from shared.storage.database import Database as DeskDatabase
+from shared.storage.database import again_on_conflict
+from shared.storage.seals import BrokenSeal, Seal
 
 SENDERS = 8  # messages of one channel under way at once
 LOOK_SECONDS = 1.0  # between two looks for messages that wait for another try

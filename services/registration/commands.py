@@ -12,7 +12,7 @@ import click
 from services.registration import models
 from services.registration.schemas.address import province_code
 from shared import settings
-from shared.database import Database
+from shared.storage.database import Database
 
 COLUMNS = ("code", "name", "province_code", "address", "opened_on", "closed_on", "note")
 

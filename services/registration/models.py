@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from services.registration.domain.account import Account
 from services.registration.domain.declaration import NUMBER, Applicant, Declaration
 from services.registration.domain.upload import Upload, form_key, form_of
-from shared.database import Moment, Stored, mapping
-from shared.errors import NotFound
-from shared.words import Address, Agency, Contact, DeclarationKind, IdDocument, Status
+from shared.language.errors import NotFound
+from shared.language.values import Address, Agency, Contact, DeclarationKind, IdDocument, Status
+from shared.storage.database import Moment, Stored, mapping
 
 mapper = mapping()
 metadata = mapper.metadata

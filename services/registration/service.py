@@ -16,6 +16,8 @@ from services.registration.domain.declaration import Declaration
 from services.registration.domain.qr import read_qr
 from services.registration.domain.upload import FOLDERS, Upload, upload_key
 from services.registration.handlers import account, declaration, upload
+from services.registration.media.form_data import FormData
+from services.registration.media.picture import read_picture, read_qr_picture
 from services.registration.schemas import address
 from services.registration.schemas.declaration import (
     DeclarationForm,
@@ -24,8 +26,6 @@ from services.registration.schemas.declaration import (
     form_data,
     submitted_view,
 )
-from services.registration.schemas.form_data import FormData
-from services.registration.schemas.picture import read_picture, read_qr_picture
 from services.registration.schemas.upload import (
     AgencySearchForm,
     PhotoForm,
@@ -35,10 +35,10 @@ from services.registration.schemas.upload import (
     upload_view,
 )
 from shared import forms
-from shared.database import Database as DeskDatabase
-from shared.database import again_on_conflict, answer_once, forget_answers
-from shared.errors import FieldError, Invalid, NotFound
-from shared.events import (
+from shared.framework import Database, Desk, Files, GreenStore, Sealed, Setting, every, in_thread, listen, rpc
+from shared.language.clock import utc_now
+from shared.language.errors import FieldError, Invalid, NotFound
+from shared.language.events import (
     CardIssued,
     DeclarationApproved,
     DeclarationReceived,
@@ -46,10 +46,11 @@ from shared.events import (
     DeclarationReturned,
     DeclarationSubmitted,
 )
-from shared.framework import Database, Desk, Files, GreenStore, Sealed, Setting, every, in_thread, listen, rpc
-from shared.passwords import hash_drawn_password
-from shared.seals import Seal
-from shared.words import new_id, utc_now
+from shared.language.values import new_id
+from shared.storage.database import Database as DeskDatabase
+from shared.storage.database import again_on_conflict, answer_once, forget_answers
+from shared.storage.passwords import hash_drawn_password
+from shared.storage.seals import Seal
 
 ANSWERS_LIFE = timedelta(hours=24)  # how long an idempotency key is remembered
 FILES_AT_ONCE = 100
@@ -303,6 +304,6 @@ def scoped(what: str, idempotency_key: str | None) -> str | None:
 
 def printed(data: FormData) -> bytes:
     """Return Form 01 as PDF; what prints it is loaded with the first form."""
-    from services.registration.schemas.form01 import form01
+    from services.registration.media.form01 import form01
 
     return form01(data)

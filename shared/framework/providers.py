@@ -18,7 +18,7 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     from sqlalchemy import MetaData
 
-    from shared import database, seals
+    from shared.storage import database, seals
 
 Result = TypeVar("Result")
 LEAVE_SECONDS = 6.0  # a crew's work under way at the end may take so long; SIGTERM is obeyed within ten
@@ -44,7 +44,7 @@ class Database(DependencyProvider):
         self.metadata = metadata
 
     def setup(self) -> None:
-        from shared import database  # here, so that the gateway, which has none, does not carry SQLAlchemy
+        from shared.storage import database  # here, so that the gateway, which has none, does not carry SQLAlchemy
 
         config = self.container.config
         url = config["SETTINGS"].database(self.container.service_name)
@@ -73,12 +73,13 @@ class Files(DependencyProvider):
 
 
 class GreenStore:
-    """`shared.store.Store` with every call in a real thread."""
+    """`shared.storage.files.Store` with every call in a real thread."""
 
     def __init__(self, url: str) -> None:
-        from shared import store  # here, so that who keeps no files does not carry the library
 
-        self._store = store.Store(url)
+        from shared.storage.files import Store  # here, so that who keeps no files does not carry the library
+
+        self._store = Store(url)
 
     def put(self, key: str, data: bytes) -> None:
         in_thread(self._store.put, key, data)
@@ -123,7 +124,7 @@ class Sealed(DependencyProvider):
     """The seal for secrets in events."""
 
     def setup(self) -> None:
-        from shared import seals  # here, so that who seals nothing does not carry the library
+        from shared.storage import seals  # here, so that who seals nothing does not carry the library
 
         self.seal = seals.Seal(self.container.config["SETTINGS"].seal_key)
 

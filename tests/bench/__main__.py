@@ -19,7 +19,7 @@ from tests.bench import calling, growing, relaying, submitting, table, way
 from tests.bench.bench import Bench
 from tests.bench.carriers import carriers
 from tests.bench.load import Closed, drive, endless, request
-from tests.servers import Missing, Servers, ensure
+from tests.support.servers import Missing, Servers, ensure
 
 FILE = Path("var/bench.json")
 GENERATOR_SECONDS = 3.0

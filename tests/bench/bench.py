@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from tests.bench.carriers import Carriers
 from tests.bench.table import Figure
-from tests.servers import Servers
+from tests.support.servers import Servers
 
 
 @dataclass

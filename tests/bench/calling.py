@@ -13,7 +13,7 @@ from tests.bench.bench import Bench
 from tests.bench.load import HOST, Closed, Outcome, drive, endless, request
 from tests.bench.processes import child, free_port, resident, until_answering
 from tests.bench.table import Figure, rate_of
-from tests.servers import fresh_prefix
+from tests.support.servers import fresh_prefix
 
 CONNECTIONS = 32
 ASK = "/ask/2026-0000001"

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from services import smoke
 from tests.bench.bench import Bench
 from tests.bench.house import API, House, house
 from tests.bench.load import Closed, Outcome, drive, request
@@ -14,6 +13,7 @@ from tests.bench.population import DECLARATIONS, NOW, REGISTER, REVIEWS, Case, c
 from tests.bench.rows import fill
 from tests.bench.submitting import Submitting
 from tests.bench.table import Figure, quantiles
+from vssid import smoke
 
 CONNECTIONS = 2  # enough to see how long an answer takes, too few to queue
 DESKS = ("registration", "approval", "gateway")

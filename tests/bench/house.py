@@ -12,16 +12,16 @@ from typing import Any
 
 import psycopg2
 
-from services import smoke
-from services.people import DemoPerson, declaration_of
-from shared.database import new_id
-from shared.seals import new_key
+from shared.storage.database import new_id
+from shared.storage.seals import new_key
 from tests.bench.carriers import Carriers
 from tests.bench.load import request
 from tests.bench.processes import processor_seconds, resident, until_answering
 from tests.bench.rows import copy
-from tests.live.town import PROCESSES, Town
-from tests.servers import Servers, delete_prefix, drop_databases, fresh_database_url, fresh_prefix
+from tests.support.running import PROCESSES, Town
+from tests.support.servers import Servers, delete_prefix, drop_databases, fresh_database_url, fresh_prefix
+from vssid import smoke
+from vssid.people import DemoPerson, declaration_of
 
 PURPOSES = ("portrait", "id_front", "id_back")
 UPLOADS = ("upload_id", "purpose", "content_type", "bytes", "key", "created_at")

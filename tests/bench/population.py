@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from shared.words import Status, search_key
+from shared.language.text import search_key
+from shared.language.values import Status
 
 FAMILY = [
     "Nguyễn",

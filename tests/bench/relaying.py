@@ -8,16 +8,16 @@ from typing import Any
 
 import pika
 
-from shared import messages, wire
-from shared.database import new_id
-from shared.events import DeclarationSubmitted
+from shared.language.events import DeclarationSubmitted
+from shared.messaging import codec, topology
+from shared.storage.database import new_id
 from tests.bench import by_hand
 from tests.bench.bench import Bench
 from tests.bench.house import House, house
 from tests.bench.processes import until
 from tests.bench.rows import connected, copy
 from tests.bench.table import Figure, quantiles
-from tests.people import ADDRESS, AGENCY, CONTACT, ID_DOCUMENT, INSURANCE_CODE, PHOTOS
+from tests.support.facts import ADDRESS, AGENCY, CONTACT, ID_DOCUMENT, INSURANCE_CODE, PHOTOS
 
 EVENTS = 20_000
 SINGLE = 200  # events carried one by one
@@ -29,7 +29,7 @@ AT = datetime(2026, 8, 3, 2, 0, tzinfo=UTC)
 
 def event() -> str:
     """Return the body of a declaration's event."""
-    return messages.pack(
+    return codec.pack(
         DeclarationSubmitted(
             declaration_id=new_id(),
             number="2026-0000001",
@@ -62,7 +62,7 @@ def measure(bench: Bench) -> None:
 
 
 def exchange_of(here: House) -> str:
-    return wire.exchange_name(here.environment["BROKER_PREFIX"], "registration")
+    return topology.exchange_name(here.environment["BROKER_PREFIX"], "registration")
 
 
 def queue_of(here: House) -> str:
@@ -75,14 +75,14 @@ def _queue(bench: Bench, here: House) -> Iterator[Any]:
     with pika.BlockingConnection(pika.URLParameters(bench.servers.amqp_url)) as connection:
         channel = connection.channel()
         channel.exchange_declare(exchange_of(here), "topic", durable=True)
-        channel.queue_declare(queue_of(here), durable=True, arguments=wire.QUORUM)
+        channel.queue_declare(queue_of(here), durable=True, arguments=topology.QUORUM)
         channel.queue_bind(queue_of(here), exchange_of(here), DeclarationSubmitted.name)
         yield channel
 
 
 def _properties(row: tuple[Any, ...]) -> pika.BasicProperties:
-    headers = wire.headers_of({**dict(zip(COLUMNS, row, strict=True)), "created_at": AT})
-    return pika.BasicProperties(content_type=messages.CONTENT_TYPE, delivery_mode=2, message_id=row[0], headers=headers)
+    headers = topology.headers_of({**dict(zip(COLUMNS, row, strict=True)), "created_at": AT})
+    return pika.BasicProperties(content_type=codec.CONTENT_TYPE, delivery_mode=2, message_id=row[0], headers=headers)
 
 
 def _publish_by_hand(bench: Bench, here: House, channel: Any) -> float:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.databases import desk_database
+from tests.support.databases import desk_database
 
 
 @pytest.fixture

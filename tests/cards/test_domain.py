@@ -17,9 +17,9 @@ from services.cards.domain import (
     new_card,
     vietnam_day,
 )
-from shared.errors import Invalid, Refused
-from shared.events import CardIssued
-from tests.people import AGENCY, AT, account_activated
+from shared.language.errors import Invalid, Refused
+from shared.language.events import CardIssued
+from tests.support.facts import AGENCY, AT, account_activated
 
 TODAY = date(2026, 8, 3)
 HOUSEHOLD = Benefit("GD", "hộ gia đình", Payer.HOUSEHOLD, 4)

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from services.cards import models
 from services.cards.domain import Card
 from services.cards.handlers import issue_card
-from shared.errors import Refused
-from shared.events import CardIssued
-from tests.databases import announced
-from tests.people import AGENCY, AT, account_activated
+from shared.language.errors import Refused
+from shared.language.events import CardIssued
+from tests.support.databases import announced
+from tests.support.facts import AGENCY, AT, account_activated
 
 PERSON = "7900000017"
 

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from services.cards import models
 from services.cards.handlers import issue_card
 from services.cards.service import Cards
-from shared.words import utc_now
-from tests.databases import announced, desk_database
-from tests.people import account_activated
+from shared.language.clock import utc_now
+from tests.support.databases import announced, desk_database
+from tests.support.facts import account_activated
 
 ACCOUNTS = 20
 

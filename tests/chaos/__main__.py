@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from tests.chaos import campaign, report
-from tests.servers import ensure
+from tests.support.servers import ensure
 
 FILE = Path("var/chaos.json")
 

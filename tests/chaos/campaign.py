@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.words import utc_now
+from shared.language.clock import utc_now
 from tests.chaos import clockwork, schedule
 from tests.chaos.damage import LeftOut, small_disk, strike
 from tests.chaos.drive import Drive
@@ -19,8 +19,8 @@ from tests.chaos.letters import Letters
 from tests.chaos.receipts import Receipts
 from tests.chaos.schedule import CARRIERS, Fault
 from tests.chaos.watch import Watch
-from tests.live.town import Town, town, until
-from tests.servers import Servers
+from tests.support.running import Town, town, until
+from tests.support.servers import Servers
 
 RECOVERS_WITHIN = 150.0  # seconds after a fault until everything begun before has its card
 UNTOLD = "state IN ('queued', 'sending', 'unknown')"

@@ -11,8 +11,8 @@ import time
 from datetime import datetime, tzinfo
 from pathlib import Path
 
-from services import vssid
-from shared import words
+from shared.language import values as words
+from vssid import command
 
 WRONG_BY = struct.Struct("d")
 VARIABLE = "CHAOS_CLOCK"
@@ -40,7 +40,7 @@ def main() -> None:
 
     time.time = now
     words.datetime = Clock  # type: ignore[misc]
-    vssid.main()
+    command.main()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from tests.chaos import clockwork
 from tests.chaos.schedule import Fault, Kind
-from tests.live.town import Town
+from tests.support.running import Town
 
 OBEYED_WITHIN = 10.0  # seconds a process has to leave after SIGTERM
 STORE_SIZE = "4g"  # of memory at most, and only what lies in it is taken

@@ -10,9 +10,9 @@ from typing import Any
 
 import requests
 
-from services.people import DemoPerson
-from services.smoke import AGENCY
-from services.walk import StepFailed, Walk
+from vssid.people import DemoPerson
+from vssid.smoke import AGENCY
+from vssid.walk import StepFailed, Walk
 
 AT_ONCE = 16  # declarations on their way at the same time
 PATIENCE = 180.0  # seconds anybody asks again before the run counts him as lost

@@ -7,16 +7,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.documents import listener_queues
-from services.people import DemoPerson
-from shared import wire
-from shared.dead_letters import BrokerDeadLetters
+from shared.messaging import topology
+from shared.messaging.dead_letters import BrokerDeadLetters
 from shared.settings import DESKS
 from tests.chaos.drive import Drive
 from tests.chaos.letters import Letters
 from tests.chaos.receipts import Receipts
 from tests.chaos.schedule import Poison
-from tests.live.town import Town, until
+from tests.support.running import Town, until
+from vssid.documents import listener_queues
+from vssid.people import DemoPerson
 
 RESTS_WITHIN = 180.0  # seconds a poison event may take through all its rounds
 LIVING = ("outbox", "answers")  # tables that change while nothing happens
@@ -129,8 +129,8 @@ class Dead:
         self._letters = letters
         prefix = here.settings.broker_prefix
         listening = listener_queues(prefix)
-        self._queues = [wire.dead_name(queue) for queue in listening]
-        self.living = [*listening, *(wire.waiting_name(prefix, delay) for delay in here.settings.delays)]
+        self._queues = [topology.dead_name(queue) for queue in listening]
+        self.living = [*listening, *(topology.waiting_name(prefix, delay) for delay in here.settings.delays)]
         self._prefix = prefix
         self._lying = BrokerDeadLetters(here.settings, listening)
 

@@ -9,11 +9,11 @@ from typing import Any
 import pika
 from pika.exceptions import AMQPError
 
-from services.documents import listeners
-from shared import messages, wire
+from shared.messaging import codec, topology
 from shared.settings import DESKS
 from tests.chaos.drive import Gate
 from tests.chaos.schedule import Poison
+from vssid.documents import listeners
 
 KEPT = 200  # events of a run that are kept for burying
 PATIENCE = 120.0  # seconds a broker that is away is waited for
@@ -47,12 +47,12 @@ class Letters:
         with self._channel() as channel:
             channel.queue_declare(self._tap, durable=True, arguments={"x-max-length": KEPT})
             for desk in DESKS:
-                channel.queue_bind(self._tap, wire.exchange_name(self._prefix, desk), "#")
+                channel.queue_bind(self._tap, topology.exchange_name(self._prefix, desk), "#")
 
     def put(self, poison: Poison) -> None:
         """Put a poison event into its queue, however long the broker is away."""
         end = time.monotonic() + PATIENCE
-        headers = {wire.ID: poison.event_id, "cloudEvents:type": "poison"}
+        headers = {topology.ID: poison.event_id, "cloudEvents:type": "poison"}
         while True:
             try:
                 with self._channel() as channel:
@@ -79,7 +79,7 @@ class Letters:
         """Return the kept events: wire name, body and headers."""
         with self._channel() as channel:
             while (got := channel.basic_get(self._tap, auto_ack=True))[0] is not None:
-                self._tapped.append((got[0].routing_key, got[2], wire.plain(got[1].headers)))
+                self._tapped.append((got[0].routing_key, got[2], topology.plain(got[1].headers)))
         return self._tapped[-KEPT:]
 
     def bury(self, events: Sequence[Tapped]) -> int:
@@ -87,7 +87,7 @@ class Letters:
         count = 0
         with self._channel() as channel:
             for desk, method, kind in listeners():
-                dead = wire.dead_name(wire.queue_name(self._prefix, desk, method))
+                dead = topology.dead_name(topology.queue_name(self._prefix, desk, method))
                 for _, body, headers in (one for one in events if one[0] == kind.name):
                     _publish(channel, dead, body, {**headers, "x-error": "buried alive"})
                     count += 1
@@ -101,6 +101,6 @@ class Letters:
 
 def _publish(channel: Any, queue: str, body: bytes, headers: dict[str, Any]) -> None:
     properties = pika.BasicProperties(
-        content_type=messages.CONTENT_TYPE, delivery_mode=2, message_id=headers[wire.ID], headers=headers
+        content_type=codec.CONTENT_TYPE, delivery_mode=2, message_id=headers[topology.ID], headers=headers
     )
     channel.basic_publish("", queue, body, properties, mandatory=True)

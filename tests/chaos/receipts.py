@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import requests
 
-from tests.live.recorders import Sms
-from tests.live.town import Town
+from tests.support.recorders import Sms
+from tests.support.running import Town
 
 EVERY = 10  # SMS of which one has receipts
 STATUSES = ("delivered", "sent", "delivered")

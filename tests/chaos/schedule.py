@@ -4,9 +4,9 @@ import random
 from dataclasses import dataclass
 from enum import StrEnum
 
-from services.documents import listener_queues
 from shared.settings import DESKS
-from tests.live.town import PROCESSES
+from tests.support.running import PROCESSES
+from vssid.documents import listener_queues
 
 EVERY = 100  # declarations a fault, until everything on the menu has its turn
 FEWEST = 3

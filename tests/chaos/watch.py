@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import psycopg2
 import requests
 
-from tests.live.town import Town
+from tests.support.running import Town
 
 PAUSE = 0.5  # seconds between two looks
 HEALTH_BOUND = 5.0  # seconds: who answers later than this hangs

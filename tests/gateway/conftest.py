@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.town import COLLEAGUE, STRANGER, TINY_LIMITS, AtDesk, EmbeddedTown, running
+from tests.support.embedded import COLLEAGUE, STRANGER, TINY_LIMITS, AtDesk, EmbeddedTown, running
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from services.registration.domain.declaration import TRACKING_LETTERS
-from tests.town import AGENCY, PURPOSES, at_once, code_of, done, fields_refused, refused, until
+from tests.support.embedded import AGENCY, PURPOSES, at_once, code_of, done, fields_refused, refused, until
 
 REQUIRED = (
     "kind",

@@ -3,8 +3,8 @@
 import pytest
 import requests
 
-from tests.live.recorders import TwilioRecorder
-from tests.town import done, refused, running, until
+from tests.support.embedded import done, refused, running, until
+from tests.support.recorders import TwilioRecorder
 
 PUBLIC = "https://vssid.example"  # as a proxy in front is called; the town itself listens elsewhere
 HOOK = "/hooks/twilio/00000000-0000-4000-8000-000000000001"

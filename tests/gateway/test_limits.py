@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from tests.town import PICTURE, TINY_LIMITS, code_of, refused, running
+from tests.support.embedded import PICTURE, TINY_LIMITS, code_of, refused, running
 
 
 def caller(number):

@@ -14,7 +14,7 @@ from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 
 from services.approval.domain.officer import token_hash
 from services.gateway.identity import LINK_SECONDS
-from tests.town import (
+from tests.support.embedded import (
     ACCOUNT,
     AGENCY,
     OFFICER,

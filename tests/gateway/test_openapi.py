@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from services.gateway.routes.operations import DOCUMENT
-from tests.town import STRANGER, code_of
+from tests.support.embedded import STRANGER, code_of
 
 # The document cannot say what is a name, a picture or a card's code, so not all that fits it is accepted.
 # One officer's token ends with one of the generated calls, so nothing is asked about a chain of calls.

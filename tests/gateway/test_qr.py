@@ -7,7 +7,7 @@ import zxingcpp
 from PIL import Image
 
 from services.gateway.bodies import LARGEST_FILE
-from tests.town import PICTURE, done, fields_refused, refused
+from tests.support.embedded import PICTURE, done, fields_refused, refused
 
 MAN = "079085000017|024000017|Nguyễn Văn Thử|15081985|Nam|Ấp Mẫu, Xã Thử Nghiệm, Hóc Môn, TP. Hồ Chí Minh|25042021"
 WOMAN = "056190000025||Trần Thị Mẫu|12031990|Nữ|Tổ 1, Phường Ví Dụ, Nha Trang, Khánh Hòa|01072021"

@@ -9,7 +9,7 @@ import requests
 from PIL import Image
 
 from services.gateway.bodies import LARGEST_FILE
-from tests.town import PICTURE, PURPOSES, at_once, done, fields_refused, picture, refused
+from tests.support.embedded import PICTURE, PURPOSES, at_once, done, fields_refused, picture, refused
 
 FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 BOUNDARY = "ranh-gioi"

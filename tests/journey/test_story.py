@@ -9,7 +9,7 @@ import threading
 import pytest
 import requests
 
-from tests.town import (
+from tests.support.embedded import (
     ACCOUNT,
     COMMAND,
     EmbeddedTown,

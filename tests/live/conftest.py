@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.live.town import town
+from tests.support.running import town
 
 
 @pytest.fixture(scope="module")

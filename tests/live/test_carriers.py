@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from services.smoke import AGENCY
-from services.walk import Walk
-from tests.live.recorders import TwilioRecorder
-from tests.live.town import town, until
+from tests.support.recorders import TwilioRecorder
+from tests.support.running import town, until
+from vssid.smoke import AGENCY
+from vssid.walk import Walk
 
 DECLARATIONS = 30
 BOUND = 10.0  # seconds within which another carrier helps out

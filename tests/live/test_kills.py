@@ -6,9 +6,9 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from services.smoke import AGENCY
-from services.walk import Walk
-from tests.live.town import until
+from tests.support.running import until
+from vssid.smoke import AGENCY
+from vssid.walk import Walk
 
 DECLARATIONS = int(os.environ.get("LIVE_N", "200"))
 VICTIMS = ("approval", "registration", "notification", "relay")

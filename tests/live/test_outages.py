@@ -7,10 +7,10 @@ import pika
 import pytest
 import requests
 
-from services.smoke import AGENCY
-from services.walk import Walk
-from shared import wire
-from tests.live.town import until
+from shared.messaging import topology
+from tests.support.running import until
+from vssid.smoke import AGENCY
+from vssid.walk import Walk
 
 BOUND = 2.0  # seconds within which a route that needs a dead dependency says so
 MACHINE = 1.0  # seconds that a busy machine may add
@@ -94,9 +94,9 @@ def test_sigterm_is_obeyed_within_ten_seconds_with_the_broker_gone(running, name
 
 
 def test_a_poison_event_rests_as_dead_after_its_rounds_while_others_flow(running):
-    queue = wire.queue_name(running.environment["BROKER_PREFIX"], "approval", "on_declaration_submitted")
+    queue = topology.queue_name(running.environment["BROKER_PREFIX"], "approval", "on_declaration_submitted")
     with pika.BlockingConnection(pika.URLParameters(running.environment["AMQP_URL"])) as connection:
-        headers = {wire.ID: "poison-1", "cloudEvents:type": "declaration_submitted"}
+        headers = {topology.ID: "poison-1", "cloudEvents:type": "declaration_submitted"}
         properties = pika.BasicProperties(headers=headers, delivery_mode=2)
         connection.channel().basic_publish("", queue, b'{"number": "no declaration at all"}', properties)
     person = running.prepare(4, 1)[0]

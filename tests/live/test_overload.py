@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from services.smoke import AGENCY
-from services.walk import Walk
-from tests.live.town import town
+from tests.support.running import town
+from vssid.smoke import AGENCY
+from vssid.walk import Walk
 
 SEED = 20230801
 WORKERS = 8  # requests the gateway works on at once

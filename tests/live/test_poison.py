@@ -3,12 +3,12 @@
 import threading
 import time
 
-from services.documents import listener_queues
 from tests.chaos import schedule
 from tests.chaos.drive import Drive
 from tests.chaos.ledger import Dead
 from tests.chaos.letters import Letters
-from tests.live.town import until
+from tests.support.running import until
+from vssid.documents import listener_queues
 
 SEED, COUNT, RATE = 20240229, 300, 20
 # an empty body once ended the whole desk: py-amqp hands it over as text

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
-from services.smoke import AGENCY
-from services.walk import Walk
-from tests.live.town import until
+from tests.support.running import until
+from vssid.smoke import AGENCY
+from vssid.walk import Walk
 
 RACES = int(os.environ.get("LIVE_N", "200"))
 SEED, SECOND = 20210601, 20210602

@@ -18,7 +18,7 @@ from twilio.base.exceptions import TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
-from tests.live.recorders import MailRecorder, TwilioRecorder
+from tests.support.recorders import MailRecorder, TwilioRecorder
 
 SENDER = "+15005550006"
 

@@ -10,10 +10,10 @@ import pytest
 import requests
 from urllib3.exceptions import NewConnectionError
 
-from services.people import declaration_of, picture
-from services.smoke import AGENCY
 from shared.settings import DESKS
-from tests.live.town import desk_of, town, until
+from tests.support.running import desk_of, town, until
+from vssid.people import declaration_of, picture
+from vssid.smoke import AGENCY
 
 SEED, PEOPLE = 20220501, 400
 CALLERS = 3

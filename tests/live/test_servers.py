@@ -10,7 +10,7 @@ import pika
 import psycopg2
 import pytest
 
-from tests.servers import Servers, delete_prefix, drop_databases, ensure, fresh_database_url, fresh_prefix
+from tests.support.servers import Servers, delete_prefix, drop_databases, ensure, fresh_database_url, fresh_prefix
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_a_named_server_that_does_not_answer_is_said_in_one_line(
 ) -> None:
     found = {"AMQP_URL": servers.amqp_url, "DATABASE_URL": servers.database_url}
     done = subprocess.run(
-        [sys.executable, "-m", "tests.servers"],
+        [sys.executable, "-m", "tests.support.servers"],
         env={**os.environ, **found, variable: url},
         capture_output=True,
         text=True,

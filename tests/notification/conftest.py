@@ -9,10 +9,10 @@ from services.notification import clients, models
 from services.notification.domain.message import Message
 from services.notification.service import Notification
 from shared.framework import Crew
-from shared.seals import Seal
-from shared.store import Store
-from tests.databases import desk_database
-from tests.live.recorders import MailRecorder, TwilioRecorder
+from shared.storage.files import Store
+from shared.storage.seals import Seal
+from tests.support.databases import desk_database
+from tests.support.recorders import MailRecorder, TwilioRecorder
 
 
 @pytest.fixture

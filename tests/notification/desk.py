@@ -2,8 +2,8 @@
 
 import time
 
-from shared.words import utc_now
-from tests.people import account_activated
+from shared.language.clock import utc_now
+from tests.support.facts import account_activated
 
 PASSWORD = "ABCDE23456"
 

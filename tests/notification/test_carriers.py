@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from services.notification import handlers, models
 from services.notification.clients import FAILOVER_SECONDS, sms_carriers
 from services.notification.domain.breaker import FAILURES
+from shared.language.clock import utc_now
 from shared.settings import Settings
-from shared.words import utc_now
-from tests.live.recorders import TwilioRecorder
 from tests.notification.desk import over, quiet, rounds, sealed
-from tests.notification.facts import declaration_rejected, declaration_withdrawn
-from tests.people import CONTACT
+from tests.support.facts import CONTACT
+from tests.support.notification_facts import declaration_rejected, declaration_withdrawn
+from tests.support.recorders import TwilioRecorder
 
 WITHOUT_MAIL = replace(CONTACT, email=None)
 SHORT = (0.3, 0.6)  # pauses of the breakers, so that a test sees a carrier come back

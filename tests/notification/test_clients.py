@@ -14,7 +14,7 @@ from aiosmtpd.smtp import AuthResult
 from services.notification.clients import mail_carriers, sms_carriers
 from services.notification.clients.carrier import Deferred, Parcel, Rejected
 from shared.settings import Settings, SettingsError
-from tests.people import AT
+from tests.support.facts import AT
 
 TEXT = "BHXH VN: Tài khoản: 7900000017 Mật khẩu: ABCDE23456 (thử)"
 

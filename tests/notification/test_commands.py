@@ -6,8 +6,8 @@ from click.testing import CliRunner
 from services.notification import handlers
 from services.notification.commands import messages
 from services.notification.domain.occasion import rejected
-from shared.words import utc_now
-from tests.notification.facts import declaration_rejected
+from shared.language.clock import utc_now
+from tests.support.notification_facts import declaration_rejected
 
 
 @pytest.fixture

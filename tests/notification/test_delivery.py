@@ -13,14 +13,14 @@ from services.notification.clients import sms_carriers
 from services.notification.domain.delivery import RANKS, TWILIO, Delivery
 from services.notification.domain.message import PATIENCE
 from services.notification.schemas.message import MessageView, delivery_told
-from shared.errors import Forbidden, NotFound
+from shared.language.clock import utc_now
+from shared.language.errors import Forbidden, NotFound
 from shared.settings import Settings
-from shared.words import utc_now
-from tests.live.recorders import TwilioRecorder
 from tests.notification.desk import PASSWORD, over, quiet, rounds, sealed
-from tests.notification.facts import declaration_rejected, declaration_submitted, declaration_withdrawn
 from tests.notification.test_message import message
-from tests.people import AT, CONTACT
+from tests.support.facts import AT, CONTACT
+from tests.support.notification_facts import declaration_rejected, declaration_submitted, declaration_withdrawn
+from tests.support.recorders import TwilioRecorder
 
 PUBLIC = "https://vssid.example"
 FINAL = ("delivered", "undelivered", "failed")

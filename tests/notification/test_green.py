@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.seals import new_key
-from tests.live.recorders import MailRecorder, TwilioRecorder
+from shared.storage.seals import new_key
+from tests.support.recorders import MailRecorder, TwilioRecorder
 
 PEOPLE = 24  # three times as many as there are hands for one channel
 DESK = f"""
@@ -20,10 +20,13 @@ import time
 from nameko.runners import ServiceRunner
 from services.notification import models
 from services.notification.service import Notification
-from services.vssid import stop_on_signal
-from shared import embedded, logs, messages, migrate, settings
+from vssid.command import stop_on_signal
+from shared import logs, settings
+from shared.messaging import embedded
+from shared.messaging import codec
+from shared.storage import migrate
 from shared.framework import configuration
-from tests.notification.facts import declaration_rejected
+from tests.support.notification_facts import declaration_rejected
 
 read = settings.read()
 logs.start("notification")
@@ -37,7 +40,7 @@ stop_on_signal(runner.stop)
 began, heard = time.monotonic(), []
 for place in range({PEOPLE}):
     event = declaration_rejected(declaration_id=f"d-{{place}}", number=f"2026-{{place:07d}}")
-    hears.hear(messages.pack(event), {{}}, heard.append)
+    hears.hear(codec.pack(event), {{}}, heard.append)
 while len(heard) < {PEOPLE}:
     eventlet.sleep(0.01)
 print(set(heard), round(time.monotonic() - began, 2), flush=True)

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from services.notification import handlers, models
 from services.notification.domain.message import Message, State
 from services.notification.domain.occasion import activated, rejected, submitted
-from shared.database import again_on_conflict
-from shared.errors import NotFound, Refused
-from tests.databases import desk_database
-from tests.notification.facts import declaration_rejected, declaration_submitted, declaration_withdrawn
-from tests.people import AT, CONTACT, account_activated
+from shared.language.errors import NotFound, Refused
+from shared.storage.database import again_on_conflict
+from tests.support.databases import desk_database
+from tests.support.facts import AT, CONTACT, account_activated
+from tests.support.notification_facts import declaration_rejected, declaration_submitted, declaration_withdrawn
 
 LEASE = timedelta(seconds=60)
 

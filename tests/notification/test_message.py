@@ -13,7 +13,7 @@ from services.notification.domain.message import (
     messages_of,
 )
 from services.notification.domain.occasion import activated
-from tests.people import AT, account_activated
+from tests.support.facts import AT, account_activated
 
 LEASE = timedelta(seconds=60)
 DELAYS = (5.0, 30.0)

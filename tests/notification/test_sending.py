@@ -8,15 +8,15 @@ import pytest
 import sqlalchemy as sa
 
 from services.notification import models, service
-from shared.words import utc_now
+from shared.language.clock import utc_now
 from tests.notification.desk import PASSWORD, over, quiet, rounds, sealed
-from tests.notification.facts import (
+from tests.support.facts import CONTACT, account_activated
+from tests.support.notification_facts import (
     declaration_expired,
     declaration_rejected,
     declaration_submitted,
     declaration_withdrawn,
 )
-from tests.people import CONTACT, account_activated
 
 WITHOUT_MAIL = replace(CONTACT, email=None)
 

@@ -10,10 +10,10 @@ from services.notification.domain import letter as mail
 from services.notification.domain.message import with_password
 from services.notification.domain.occasion import activated, expired, rejected, submitted
 from services.notification.domain.sms import is_gsm, segments
-from shared.events import AccountActivated
-from shared.words import Agency
-from tests.notification.facts import declaration_expired, declaration_rejected, declaration_submitted
-from tests.people import AGENCY, CONTACT, account_activated
+from shared.language.events import AccountActivated
+from shared.language.values import Agency
+from tests.support.facts import AGENCY, CONTACT, account_activated
+from tests.support.notification_facts import declaration_expired, declaration_rejected, declaration_submitted
 
 PUBLIC = "http://127.0.0.1:8000"
 LINK = f"{PUBLIC}/api/v1/declarations/2026-0000001/form.pdf?tracking_code=ABCDEFGH23"

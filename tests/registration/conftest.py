@@ -6,8 +6,8 @@ import pytest
 
 from services.registration import models
 from services.registration.domain.upload import Upload, upload_key
-from tests.databases import desk_database
-from tests.people import AGENCY, AT, PHOTOS
+from tests.support.databases import desk_database
+from tests.support.facts import AGENCY, AT, PHOTOS
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from services.registration.domain.account import (
     first_password,
     open_account,
 )
-from shared.passwords import hash_password, is_password
-from tests.people import ADDRESS, AT, CONTACT, FULL_NAME, ID_DOCUMENT, INSURANCE_CODE, declaration_approved
-from tests.people import account_activated as told
+from shared.storage.passwords import hash_password, is_password
+from tests.support.facts import ADDRESS, AT, CONTACT, FULL_NAME, ID_DOCUMENT, INSURANCE_CODE, declaration_approved
+from tests.support.facts import account_activated as told
 
 LATER = AT + timedelta(minutes=5)
 

@@ -14,8 +14,8 @@ from services.registration.domain.declaration import (
     expiry,
     new_tracking_code,
 )
-from shared.errors import FieldError, Invalid, NotFound, Refused
-from shared.events import (
+from shared.language.errors import FieldError, Invalid, NotFound, Refused
+from shared.language.events import (
     DeclarationExpired,
     DeclarationReceived,
     DeclarationRejected,
@@ -23,8 +23,17 @@ from shared.events import (
     DeclarationSubmitted,
     DeclarationWithdrawn,
 )
-from shared.words import Condition, IdDocument, Status
-from tests.people import ADDRESS, AGENCY, AT, CONTACT, FULL_NAME, ID_DOCUMENT, INSURANCE_CODE, declaration_approved
+from shared.language.values import Condition, IdDocument, Status
+from tests.support.facts import (
+    ADDRESS,
+    AGENCY,
+    AT,
+    CONTACT,
+    FULL_NAME,
+    ID_DOCUMENT,
+    INSURANCE_CODE,
+    declaration_approved,
+)
 
 LATER = AT + timedelta(days=1)
 DEADLINE = AT + timedelta(days=10)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from services.registration.schemas.declaration import DeclarationForm
 from shared import forms
-from shared.errors import Invalid
-from shared.words import Address
-from tests.people import PHOTOS, declaration_form
+from shared.language.errors import Invalid
+from shared.language.values import Address
+from tests.support.facts import PHOTOS, declaration_form
 
 OPTIONAL = {"email"}
 ANYTHING = st.recursive(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.registration.schemas.form01 import (
+from services.registration.media.form01 import (
     COMMITMENT,
     FONTS,
     LEGAL_BASE,
@@ -21,7 +21,7 @@ from services.registration.schemas.form01 import (
     person_rows,
     purposes,
 )
-from shared.words import Address, Agency, DeclarationKind, IdDocument
+from shared.language.values import Address, Agency, DeclarationKind, IdDocument
 
 DECLARATION = FormData(
     number="HS-260503-000017",

@@ -6,8 +6,8 @@ from services.registration import service
 from services.registration.domain.upload import form_key
 from services.registration.service import Registration
 from shared.framework import GreenStore
-from tests.databases import announced
-from tests.people import declaration_form
+from tests.support.databases import announced
+from tests.support.facts import declaration_form
 
 
 @pytest.fixture

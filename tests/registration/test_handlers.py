@@ -22,8 +22,8 @@ from services.registration.handlers.declaration import (
 from services.registration.handlers.upload import drop_unused_uploads, find_upload
 from services.registration.schemas.declaration import DeclarationForm
 from shared import forms
-from shared.errors import FieldError, Invalid, NotFound, Refused
-from shared.events import (
+from shared.language.errors import FieldError, Invalid, NotFound, Refused
+from shared.language.events import (
     CardIssued,
     DeclarationExpired,
     DeclarationReceived,
@@ -32,9 +32,10 @@ from shared.events import (
     DeclarationSubmitted,
     DeclarationWithdrawn,
 )
-from shared.words import Address, Condition, Contact, Status
-from tests.databases import announced
-from tests.people import (
+from shared.language.values import Address, Condition, Contact, Status
+from tests.registration.conftest import picture
+from tests.support.databases import announced
+from tests.support.facts import (
     AGENCY,
     AT,
     FULL_NAME,
@@ -45,7 +46,6 @@ from tests.people import (
     declaration_approved,
     declaration_form,
 )
-from tests.registration.conftest import picture
 
 LATER = AT + timedelta(days=1)
 DEADLINE = AT + timedelta(days=10)

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from services.registration.domain.qr import read_qr
-from services.registration.schemas.picture import MAX_BYTES, read_picture, read_qr_picture
-from shared.errors import FieldError, Invalid, TooLarge, Unsupported
+from services.registration.media.picture import MAX_BYTES, read_picture, read_qr_picture
+from shared.language.errors import FieldError, Invalid, TooLarge, Unsupported
 
 MAN = "079085000017|024000017|Nguyễn Văn Thử|15081985|Nam|Ấp Mẫu, Xã Thử Nghiệm, Hóc Môn, TP. Hồ Chí Minh|25042021"
 NEW_CARD = (
@@ -30,8 +30,8 @@ FORMATS = [("JPEG", "image/jpeg", ".jpg"), ("PNG", "image/png", ".png"), ("WEBP"
 REFUSE_AND_MEASURE = """
 import re, sys
 from pathlib import Path
-from services.registration.schemas.picture import read_picture
-from shared.errors import Invalid
+from services.registration.media.picture import read_picture
+from shared.language.errors import Invalid
 try:
     read_picture(sys.stdin.buffer.read())
 except Invalid:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.registration.domain.qr import LONGEST_PAYLOAD, read_qr
-from shared.errors import FieldError, Invalid
+from shared.language.errors import FieldError, Invalid
 
 MAN = "079085000017|024000017|Nguyễn Văn Thử|15081985|Nam|Ấp Mẫu, Xã Thử Nghiệm, Hóc Môn, TP. Hồ Chí Minh|25042021"
 WOMAN = "056190000025||Trần Thị Mẫu|12031990|Nữ|Tổ 1, Phường Ví Dụ, Nha Trang, Khánh Hòa|01072021"

@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from services.registration import models, service
 from services.registration.handlers.account import activate_account
 from services.registration.service import Registration
-from shared.errors import NotFound, Refused
-from shared.words import utc_now
-from tests.databases import announced, desk_database
-from tests.people import AT, PHOTOS, declaration_approved, declaration_form
+from shared.language.clock import utc_now
+from shared.language.errors import NotFound, Refused
 from tests.registration.conftest import furnish, picture
+from tests.support.databases import announced, desk_database
+from tests.support.facts import AT, PHOTOS, declaration_approved, declaration_form
 
 INSTANCES = 4
 

@@ -4,8 +4,8 @@ import sqlalchemy as sa
 
 from services.registration import models
 from services.registration.domain.upload import Upload, form_key
-from tests.databases import desk_database
-from tests.people import AT
+from tests.support.databases import desk_database
+from tests.support.facts import AT
 
 
 def test_only_files_that_no_row_names_are_strays(settings):

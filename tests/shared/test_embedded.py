@@ -6,12 +6,12 @@ import eventlet
 import pytest
 import sqlalchemy as sa
 
-from shared import messages
-from shared.database import Database, announce, mapping
-from shared.embedded import DeadLetters, Town
-from shared.errors import Unavailable
-from shared.events import AccountActivated, CardIssued
-from tests.people import AT, account_activated
+from shared.language.errors import Unavailable
+from shared.language.events import AccountActivated, CardIssued
+from shared.messaging import codec
+from shared.messaging.embedded import DeadLetters, Town
+from shared.storage.database import Database, announce, mapping
+from tests.support.facts import AT, account_activated
 
 AT_MOST = 20  # seconds a test may take before it is called hung
 CARD = CardIssued(
@@ -35,7 +35,7 @@ class Listener:
         self.after_each = lambda: None
 
     def hear(self, body, headers, done):
-        self.heard.append(messages.unpack(self.kind.name, body))
+        self.heard.append(codec.unpack(self.kind.name, body))
         self.headers.append(headers)
         if self.answers:
             self.fails -= 1
@@ -133,7 +133,7 @@ def test_what_fails_in_every_round_rests_as_dead_with_its_error_and_no_person_s_
     run_town(settings, desk, Listener("one", fails=3), letters=3)
     [dead] = DeadLetters(settings).all()
     assert (dead["queue"], dead["headers"]["x-round"]) == ("one", 3)
-    assert messages.unpack("account_activated", dead["body"]) == account_activated()
+    assert codec.unpack("account_activated", dead["body"]) == account_activated()
     assert dead["headers"]["x-error"].startswith("LookupError")
     assert "+84912345678" not in dead["headers"]["x-error"]
 

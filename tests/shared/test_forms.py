@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import FieldError, Invalid
 from shared.forms import (
     Accepted,
     Choice,
@@ -26,6 +25,7 @@ from shared.forms import (
     Text,
 )
 from shared.forms import read as read_form
+from shared.language.errors import FieldError, Invalid
 
 MEGABYTE = "a" * 1_000_000
 PICTOGRAM, RIGHT_TO_LEFT, ZERO_WIDTH, NUL = "\U0001f600", "\u202e", "\u200b", "\x00"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.green import said_by
+from tests.support.green import said_by
 
 LINE = """
 import eventlet
@@ -10,7 +10,7 @@ eventlet.monkey_patch()
 import json, os, sys
 from eventlet.event import Event
 from shared import logs
-from shared.framework.line import Line, LineDown
+from shared.framework.connection import Line, LineDown
 
 logs.start("line")
 channels, second = [], Event()

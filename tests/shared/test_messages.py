@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from shared.events import EVENTS, DeclarationSubmitted
-from shared.messages import UnknownEvent, pack, unpack
-from shared.words import Address
-from tests.people import ADDRESS, AGENCY, AT, CONTACT, ID_DOCUMENT, declaration_approved
+from shared.language.events import EVENTS, DeclarationSubmitted
+from shared.language.values import Address
+from shared.messaging.codec import UnknownEvent, pack, unpack
+from tests.support.facts import ADDRESS, AGENCY, AT, CONTACT, ID_DOCUMENT, declaration_approved
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 SUBMITTED = DeclarationSubmitted(

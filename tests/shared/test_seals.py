@@ -7,8 +7,8 @@ from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.seals import BrokenSeal, Seal, new_key
 from shared.settings import SettingsError
+from shared.storage.seals import BrokenSeal, Seal, new_key
 
 KEY = new_key()
 SEAL = Seal(KEY)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import Unavailable
+from shared.language.clock import utc_now
+from shared.language.errors import Unavailable
 from shared.settings import Settings
-from shared.store import Store
-from shared.words import utc_now
+from shared.storage.files import Store
 
 KEY = "uploads/0001.jpg"
 

@@ -2,14 +2,15 @@
 
 import pytest
 
-from tests.green import said_by
+from tests.support.green import said_by
 
 SCRIPT = """
 import eventlet
 eventlet.monkey_patch()
 import json, sys, time
 from nameko.runners import ServiceRunner
-from shared import embedded, logs, settings
+from shared import logs, settings
+from shared.messaging import embedded
 from shared.framework import Desk, configuration, every
 
 ticks, wall = [], time.time

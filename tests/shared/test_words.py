@@ -1,25 +1,15 @@
 """The values all desks speak of, and how they are written."""
 
 import unicodedata
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.words import (
-    VIETNAM,
-    Condition,
-    birth_text,
-    condition,
-    masked_phone,
-    mobile_number,
-    same_text,
-    search_key,
-    tidy,
-    without_accents,
-    working_days_before,
-)
+from shared.language.clock import VIETNAM, working_days_before
+from shared.language.text import same_text, search_key, tidy, without_accents
+from shared.language.values import Condition, condition, masked_phone, mobile_number
 
 MONDAY = datetime(2026, 8, 3, 2, 0, tzinfo=UTC)
 PREFIXES = (
@@ -182,8 +172,3 @@ def test_between_two_moments_lie_so_many_working_days(now, days):
 )
 def test_an_agency_has_three_working_days(received_at, expected):
     assert condition(received_at, MONDAY) == expected
-
-
-def test_a_date_of_birth_is_written_as_far_as_it_is_known():
-    assert birth_text(date(1990, 3, 12)) == "1990-03-12"
-    assert birth_text("1990") == "1990"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from shared.errors import Locked, Unauthenticated
+from shared.language.errors import Locked, Unauthenticated
 
 TRIES = 5  # wrong passwords before the account is locked (U10)
 LOCKED_FOR = timedelta(minutes=15)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from shared.errors import Refused
-from shared.words import same_text
+from shared.language.errors import Refused
+from shared.language.text import same_text
 
 
 @dataclass(frozen=True)

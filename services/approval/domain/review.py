@@ -4,25 +4,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.approval.domain.register import Person
-from shared.errors import FieldError, NotFound, Refused
-from shared.events import (
+from shared.language.errors import FieldError, NotFound, Refused
+from shared.language.events import (
     DeclarationApproved,
     DeclarationReceived,
     DeclarationRejected,
     DeclarationReturned,
     DeclarationSubmitted,
 )
-from shared.words import (
-    Address,
-    Agency,
-    Condition,
-    Contact,
-    DeclarationKind,
-    IdDocument,
-    Status,
-    condition,
-    search_key,
-)
+from shared.language.text import search_key
+from shared.language.values import Address, Agency, Condition, Contact, DeclarationKind, IdDocument, Status, condition
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from services.approval import models
 from services.approval.domain.officer import Officer, OfficerSession, Tries, open_session, token_hash
-from shared.errors import Unauthenticated
+from shared.language.errors import Unauthenticated
 
 
 def begin_sign_in(session: Session, username: str, *, at: datetime) -> Officer | None:

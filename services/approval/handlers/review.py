@@ -10,10 +10,10 @@ from services.approval.domain.officer import Officer
 from services.approval.domain.register import Person
 from services.approval.domain.review import Review
 from services.approval.domain.review import open_review as review_for
-from shared.database import announce, insert
-from shared.errors import NotFound
-from shared.events import DeclarationExpired, DeclarationSubmitted, DeclarationWithdrawn
-from shared.words import Status
+from shared.language.errors import NotFound
+from shared.language.events import DeclarationExpired, DeclarationSubmitted, DeclarationWithdrawn
+from shared.language.values import Status
+from shared.storage.database import announce, insert
 
 OWN_FOLDER = "reviews/"  # pictures that officers brought
 

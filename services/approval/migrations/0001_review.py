@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from shared.database import BigId, Moment
+from shared.storage.database import BigId, Moment
 
 revision = "0001"
 down_revision = None

@@ -9,10 +9,11 @@ from marshmallow import Schema, fields, post_load
 
 from services.approval.domain.register import Match
 from services.approval.domain.review import Review
-from shared.errors import FieldError, Invalid, Refused
 from shared.forms import Choice, Code, Count, Day, Flag, Form, Paragraph, Text, read
-from shared.messages import schema_of
-from shared.words import VIETNAM, Condition, DeclarationKind, Status
+from shared.language.clock import VIETNAM
+from shared.language.errors import FieldError, Invalid, Refused
+from shared.language.values import Condition, DeclarationKind, Status
+from shared.messaging.codec import schema_of
 
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 1, 1)  # a zone's hours do not lead out of the calendar
 

@@ -6,8 +6,8 @@ from werkzeug.wrappers import Request, Response
 
 from services.gateway.bodies import json_of
 from services.gateway.identity import PictureLinks, bearer_token
-from shared.errors import NotFound, Unavailable
 from shared.framework import Answer, Files, GreenStore, Remote, Setting, route
+from shared.language.errors import NotFound, Unavailable
 
 SIGN_IN_SECONDS = 4.0  # comparing passwords is slow on purpose, and many may sign in at eight o'clock
 MESSAGES_SECONDS = 0.8  # a dossier does not wait longer to say what was sent about it

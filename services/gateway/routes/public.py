@@ -10,7 +10,7 @@ from werkzeug.wrappers import Request, Response
 from services.gateway.bodies import file_of, json_of
 from services.gateway.problems import language_of
 from shared.framework import Answer, Files, GreenStore, Remote, route
-from shared.words import mobile_number, new_id
+from shared.language.values import mobile_number, new_id
 
 PICTURE_SECONDS = 8.0  # reading a large picture takes a second; several wait for the same processors
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from services.notification.domain import texts
 from services.notification.domain.occasion import Occasion
-from shared.words import Contact
+from shared.language.values import Contact
 
 # Where the mail of an occasion says what its SMS says, that mail went out already and a second one says nothing.
 STANDS_IN = {texts.ACTIVATED: texts.SMS_UNDELIVERED}

@@ -10,7 +10,7 @@ from services.notification.domain.delivery import NOT_ARRIVED, Delivery, goes_fo
 from services.notification.domain.occasion import Occasion
 from services.notification.domain.sms import segments
 from services.notification.domain.texts import GAP
-from shared.words import masked_phone
+from shared.language.values import masked_phone
 
 PATIENCE = timedelta(hours=72)  # as long as a first password lives; what is older helps nobody
 PRINTING = timedelta(seconds=2)  # a mail with a form waits so long before it is looked for

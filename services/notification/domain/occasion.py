@@ -9,14 +9,15 @@ from services.notification.domain import texts
 from services.notification.domain.letter import Letter
 from services.notification.domain.sms import composed
 from services.notification.domain.texts import FRAMES, GAP, KINDS, TEXTS
-from shared.events import (
+from shared.language.events import (
     AccountActivated,
     DeclarationExpired,
     DeclarationRejected,
     DeclarationSubmitted,
     Event,
 )
-from shared.words import Agency, Contact, Language, tidy
+from shared.language.text import tidy
+from shared.language.values import Agency, Contact, Language
 
 LONG_NAME = re.compile("bảo hiểm xã hội", re.IGNORECASE)  # everybody knows the four letters, and room is short
 VIETNAM = timezone(timedelta(hours=7))  # the whole country, all year round

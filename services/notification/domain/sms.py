@@ -8,7 +8,7 @@ from itertools import count
 # anyascii: a readable ASCII spelling for letters of every script, so that nothing ever becomes "?"
 from anyascii import anyascii
 
-from shared.words import tidy, without_accents
+from shared.language.text import tidy, without_accents
 
 # GSM 03.38, the default alphabet and its extension; escape and form feed are for handsets, not for texts
 GSM_BASIC = frozenset(

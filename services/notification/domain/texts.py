@@ -7,7 +7,7 @@ question for a secret. A mail never bears a password.
 
 from dataclasses import dataclass
 
-from shared.words import DeclarationKind, Language
+from shared.language.values import DeclarationKind, Language
 
 GAP = "<password>"  # where the sealed password goes; as long as one, so that segments are counted right
 

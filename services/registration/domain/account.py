@@ -4,8 +4,8 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.events import AccountActivated, DeclarationApproved
-from shared.words import Address, Contact, IdDocument
+from shared.language.events import AccountActivated, DeclarationApproved
+from shared.language.values import Address, Contact, IdDocument
 
 LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # read from an SMS and typed by hand
 PASSWORD_LENGTH = 10

@@ -6,8 +6,8 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from shared.errors import FieldError, Invalid, NotFound, Refused
-from shared.events import (
+from shared.language.errors import FieldError, Invalid, NotFound, Refused
+from shared.language.events import (
     DeclarationApproved,
     DeclarationExpired,
     DeclarationReceived,
@@ -16,7 +16,7 @@ from shared.events import (
     DeclarationSubmitted,
     DeclarationWithdrawn,
 )
-from shared.words import Address, Agency, Condition, Contact, IdDocument, Status, condition
+from shared.language.values import Address, Agency, Condition, Contact, IdDocument, Status, condition
 
 NUMBER = re.compile(r"[0-9]{4}-[0-9]{7,12}")
 TRACKING_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that are mistaken for another when read aloud

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-from shared.errors import FieldError, Invalid
-from shared.words import Gender, tidy
+from shared.language.errors import FieldError, Invalid
+from shared.language.text import tidy
+from shared.language.values import Gender
 
 LONGEST_PAYLOAD = 4096  # a QR code holds at most 2953 bytes; a pasted text may be anything
 AROUND = "\0\ufeff \t\r\n"  # what scanners put around a payload

@@ -6,9 +6,9 @@ from sqlalchemy.orm import Session
 
 from services.registration import models
 from services.registration.domain.account import account_activated, open_account
-from shared.database import announce, insert
-from shared.events import DeclarationApproved
-from shared.words import new_id
+from shared.language.events import DeclarationApproved
+from shared.language.values import new_id
+from shared.storage.database import announce, insert
 
 
 def activate_account(

@@ -16,10 +16,10 @@ from services.registration.domain.declaration import (
 )
 from services.registration.domain.upload import form_key
 from services.registration.handlers.upload import drop_uploads_of
-from shared.database import announce, insert, next_serial
-from shared.errors import FieldError, Refused
-from shared.events import CardIssued, DeclarationReceived, DeclarationRejected, DeclarationReturned
-from shared.words import Contact, DeclarationKind, IdDocument, new_id
+from shared.language.errors import FieldError, Refused
+from shared.language.events import CardIssued, DeclarationReceived, DeclarationRejected, DeclarationReturned
+from shared.language.values import Contact, DeclarationKind, IdDocument, new_id
+from shared.storage.database import announce, insert, next_serial
 
 AT_ONCE = 50  # declarations one look of the expiry timer ends
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from services.registration import models
 from services.registration.domain.upload import UNUSED_LIFE, Upload
-from shared.errors import NotFound
+from shared.language.errors import NotFound
 
 AT_ONCE = 100  # rows one look of a timer takes
 

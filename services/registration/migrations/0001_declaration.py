@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from shared.database import BigId, Moment
+from shared.storage.database import BigId, Moment
 
 revision = "0001"
 down_revision = None
@@ -97,7 +97,7 @@ def downgrade() -> None:
 
 
 def _create_house_tables() -> None:
-    """What shared.database gives to every desk: the outbox, remembered answers, and counters."""
+    """What shared.storage.database gives to every desk: the outbox, remembered answers, and counters."""
     op.create_table(
         "outbox",
         sa.Column("position", BigId, autoincrement=True, primary_key=True),

@@ -11,9 +11,10 @@ from typing import Any
 import orjson
 from marshmallow import post_load
 
-from shared.errors import FieldError
 from shared.forms import Code, Form, Line, refuse
-from shared.words import Address, tidy
+from shared.language.errors import FieldError
+from shared.language.text import tidy
+from shared.language.values import Address
 
 
 @cache

@@ -6,10 +6,10 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from services.registration.domain.declaration import Declaration
+from services.registration.media.form_data import FormData
 from services.registration.schemas.address import AddressForm
-from services.registration.schemas.form_data import FormData
 from shared.forms import Accepted, Choice, Code, Flag, Form, Mail, Mobile, Name, Nested
-from shared.words import Agency, DeclarationKind, Language, Status
+from shared.language.values import Agency, DeclarationKind, Language, Status
 
 UPLOAD_ID = r"[0-9a-f-]{36}"
 

@@ -6,7 +6,7 @@ from marshmallow import Schema, fields
 
 from services.registration.domain.upload import Upload
 from shared.forms import CODES, Choice, Code, Count, Form
-from shared.words import Purpose
+from shared.language.values import Purpose
 
 
 class UploadForm(Form):

@@ -1,0 +1,182 @@
+"""What comes in as a picture: made harmless before anybody keeps it, or read for its QR code.
+
+Pillow decodes and encodes, zxing-cpp finds QR codes. Everything here may run in a thread of its own: it
+touches no state but its arguments.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+
+import zxingcpp
+
+# The plug-ins are imported here so that Pillow does not look for them later, inside a worker thread.
+from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL.Image import Resampling, Transpose
+
+from shared.language.errors import FieldError, Invalid, TooLarge, Unsupported
+
+__all__ = ["MAX_BYTES", "Picture", "read_picture", "read_qr_picture"]
+
+MAX_BYTES = 8 * 1024 * 1024
+MAX_PIXELS = 50_000_000  # phones take up to 50 megapixels; decoded, that is 200 MB at most
+MAX_SCANS = 50  # a progressive JPEG has about ten; each further one costs a pass over all pixels for 75 bytes
+MAX_SIDE = 2000  # enough to read an identity card by eye
+MAX_QR_SIDE = 3000  # a QR code is a small part of a card, a card a small part of a photograph
+ORIENTATION = 0x0112  # EXIF tag
+
+
+@dataclass(frozen=True)
+class Format:
+    """A picture format we read and write; ``options`` are Pillow's for saving."""
+
+    name: str
+    content_type: str
+    suffix: str
+    options: dict[str, int | bool]
+
+
+JPEG = Format(JpegImagePlugin.JpegImageFile.format, "image/jpeg", ".jpg", {"quality": 85, "optimize": True})
+PNG = Format(PngImagePlugin.PngImageFile.format, "image/png", ".png", {"compress_level": 6})
+WEBP = Format(WebPImagePlugin.WebPImageFile.format, "image/webp", ".webp", {"quality": 85, "method": 4})
+
+# How to turn the pixels for each value of the EXIF orientation tag; 1 is upright.
+TURNS = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that holds nothing but its pixels, upright, at most 2000 pixels long.
+
+    ``suffix`` is the ending of a file name for it, with the dot.
+    """
+
+    content_type: str
+    data: bytes
+    suffix: str
+
+
+def read_picture(data: bytes) -> Picture:
+    """Return the picture re-encoded in its own format.
+
+    Raises TooLarge over 8 MiB; Unsupported when the content is no JPEG, PNG or WebP, whatever its name
+    says; Invalid ``unreadable_image`` when it is broken, moving, or over 50 million pixels.
+    """
+    form = _format(data)
+    with _refusing_as_unreadable(), _opened(data, form) as image:
+        return Picture(form.content_type, _encoded(_upright(image), form), form.suffix)
+
+
+def read_qr_picture(data: bytes) -> str:
+    """Return the text of the QR code in the picture.
+
+    Raises TooLarge over 8 MiB, and Invalid ``unreadable_qr`` where there is no picture or no code in it.
+    """
+    text = _qr_text(data)
+    if text is None:
+        raise Invalid("unreadable_qr", errors=[FieldError("image", "unreadable_qr")])
+    return text
+
+
+def _format(data: bytes) -> Format:
+    if len(data) > MAX_BYTES:
+        raise TooLarge("too_large", limit=MAX_BYTES)
+    if data.startswith(b"\xff\xd8\xff"):
+        return JPEG
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return PNG
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return WEBP
+    raise Unsupported("unsupported_media_type", errors=[FieldError("file", "unsupported_media_type")])
+
+
+@contextmanager
+def _refusing_as_unreadable() -> Iterator[None]:
+    # Pillow's parsers let errors of a dozen unrelated kinds out when a file lies about itself.
+    try:
+        yield
+    except Exception as error:
+        raise Invalid("unreadable_image", errors=[FieldError("file", "unreadable_image")]) from error
+
+
+@contextmanager
+def _opened(data: bytes, form: Format) -> Iterator[Image.Image]:
+    """Open without decoding, and refuse what must not be decoded."""
+    if form is JPEG and data.count(b"\xff\xda") > MAX_SCANS:
+        raise ValueError("too many scans")
+    with Image.open(BytesIO(data), formats=[form.name]) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise ValueError("too many pixels")
+        # A JPEG of two frames is a photograph with a preview or a depth map, as phones make them.
+        if form is not JPEG and getattr(image, "is_animated", False):
+            raise ValueError("moving")
+        yield image
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Return the pixels decoded, no longer than MAX_SIDE, turned as the camera was held."""
+    image.draft("RGB", (MAX_SIDE, MAX_SIDE))
+    image.load()
+    turn = TURNS.get(_orientation(image))
+    pixels = _plain_colours(image)
+    pixels.thumbnail((MAX_SIDE, MAX_SIDE), Resampling.LANCZOS, reducing_gap=3.0)
+    return pixels if turn is None else pixels.transpose(turn)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # an unreadable note about the picture is no reason to refuse the picture
+        return 1
+
+
+def _plain_colours(image: Image.Image) -> Image.Image:
+    """Return the image in one of the colour models that all three formats can be resized and saved in."""
+    if image.mode in ("L", "RGB", "RGBA"):
+        return image
+    if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
+        return image.point(lambda grey: grey / 256).convert("L")
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
+
+
+def _encoded(image: Image.Image, form: Format) -> bytes:
+    # Pillow's writers copy profiles and comments from here.
+    image.info.clear()
+    file = BytesIO()
+    image.save(file, form.name, **form.options)
+    return file.getvalue()
+
+
+def _qr_text(data: bytes) -> str | None:
+    try:
+        form = _format(data)
+        with _refusing_as_unreadable(), _opened(data, form) as image:
+            code = _qr_code(image)
+    except (Invalid, Unsupported):
+        return None
+    return None if code is None else _decoded(code)
+
+
+def _qr_code(image: Image.Image) -> zxingcpp.Barcode | None:
+    image.draft("L", (MAX_QR_SIDE, MAX_QR_SIDE))
+    grey = image.convert("L")
+    grey.thumbnail((MAX_QR_SIDE, MAX_QR_SIDE), reducing_gap=2.0)
+    formats = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode])
+    return zxingcpp.read_barcode(grey, formats=formats, text_mode=zxingcpp.TextMode.Plain)
+
+
+def _decoded(code: zxingcpp.Barcode) -> str:
+    # The cards hold UTF-8 without saying so, and a guess at the encoding of a short name may go wrong.
+    try:
+        return code.bytes.decode()
+    except UnicodeDecodeError:
+        return code.text

@@ -1,0 +1,153 @@
+"""The published language: every fact one desk tells the others, in the order of the story.
+
+An event is complete (nobody calls back), in the past tense, and named by its class; its wire name is
+derived (`DeclarationSubmitted` → ``declaration_submitted``). Fields are never renamed or removed; a new
+one has a default; who listens ignores what he does not know.
+"""
+
+import re
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import ClassVar
+
+from shared.language.values import Address, Agency, Contact, IdDocument
+
+EVENTS: dict[str, type["Event"]] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """A fact. ``speaker`` is the desk that tells it, ``name`` what it is called on the wire."""
+
+    speaker: ClassVar[str]
+    name: ClassVar[str]
+
+    at: datetime
+
+    def __init_subclass__(cls, *, by: str) -> None:
+        cls.speaker = by
+        cls.name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+        EVENTS[cls.name] = cls
+
+    @property
+    def subject(self) -> str:
+        """The id of what the event is about: its first field."""
+        return str(getattr(self, next(one.name for one in fields(self) if one.name != "at")))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclarationSubmitted(Event, by="registration"):
+    """Somebody declared, and the declaration was found well-formed."""
+
+    declaration_id: str
+    number: str
+    tracking_code: str
+    kind: str
+    insurance_code: str
+    full_name: str
+    id_document: IdDocument
+    address: Address
+    contact: Contact
+    agency: Agency
+    photos: dict[str, str]
+    expires_at: datetime
+    form_key: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclarationReceived(Event, by="approval"):
+    """An officer has the declaration in hand."""
+
+    declaration_id: str
+    number: str
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclarationReturned(Event, by="approval"):
+    """The officer gave the declaration back to the queue."""
+
+    declaration_id: str
+    number: str
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclarationApproved(Event, by="approval"):
+    """An officer saw the person, and the household register knows the code and the name."""
+
+    declaration_id: str
+    number: str
+    insurance_code: str
+    full_name: str
+    birth_date: str
+    gender: str
+    id_document: IdDocument
+    address: Address
+    contact: Contact
+    agency: Agency
+    officer: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclarationRejected(Event, by="approval"):
+    """An officer found the declaration not in order, and said why."""
+
+    declaration_id: str
+    number: str
+    full_name: str
+    contact: Contact
+    agency: Agency
+    officer: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclarationWithdrawn(Event, by="registration"):
+    """The applicant took the declaration back before it was decided; its personal data are deleted."""
+
+    declaration_id: str
+    number: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclarationExpired(Event, by="registration"):
+    """Ten days passed without a decision; the declaration's personal data are deleted."""
+
+    declaration_id: str
+    number: str
+    full_name: str
+    contact: Contact
+    agency: Agency
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountActivated(Event, by="registration"):
+    """The person has an account, and a first password that works once, until ``password_expires_at``.
+
+    ``sealed_password`` is encrypted for the notification desk alone (`shared.storage.seals`).
+    """
+
+    account_id: str
+    declaration_id: str
+    number: str
+    insurance_code: str
+    full_name: str
+    birth_date: str
+    gender: str
+    contact: Contact
+    agency: Agency
+    sealed_password: str
+    password_expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardIssued(Event, by="cards"):
+    """The account's health-insurance card exists."""
+
+    card_id: str
+    account_id: str
+    declaration_id: str
+    insurance_code: str
+    card_number: str
+    serial: int

@@ -1,0 +1,132 @@
+"""Values that all services speak of, and how they are written. docs/words.md explains each name."""
+
+import re
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+# phonenumbers: the maintained port of the numbering-plan library, so that no prefix list of ours grows old
+import phonenumbers
+
+from shared.language.clock import HANDLING_DAYS, working_days_before
+
+INSURANCE_CODE = re.compile(r"[0-9]{10}")  # I1: ten digits, no published check digit (I3)
+WRITTEN_NUMBER = re.compile(r"\+?[0-9 ().-]+")  # phonenumbers would also read letters, as on old keypads
+MOBILE = re.compile(r"(?:3[2-9]|5[25689]|7[06-9]|8[1-9]|9\d)\d{7}")  # I23: national part, without the 0
+
+
+class DeclarationKind(StrEnum):
+    """Why somebody declares (S30)."""
+
+    REGISTER = "register"
+    CHILD = "child"
+    ADJUST = "adjust"
+    STOP = "stop"
+
+
+class Status(StrEnum):
+    """Trạng thái: where a declaration stands."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+class Condition(StrEnum):
+    """Tình trạng: who is to move next on a pending declaration."""
+
+    AWAITING_VISIT = "awaiting_visit"
+    RECEIVED = "received"
+    OVERDUE = "overdue"
+
+
+class Purpose(StrEnum):
+    """What a picture shows."""
+
+    PORTRAIT = "portrait"
+    ID_FRONT = "id_front"
+    ID_BACK = "id_back"
+    BIRTH_CERTIFICATE = "birth_certificate"
+
+
+class Gender(StrEnum):
+    MALE = "male"
+    FEMALE = "female"
+
+
+class Language(StrEnum):
+    VIETNAMESE = "vi"
+    ENGLISH = "en"
+
+
+@dataclass(frozen=True)
+class IdDocument:
+    """A paper that says who somebody is: ``type`` is cccd, cmnd or passport."""
+
+    type: str
+    number: str
+
+
+@dataclass(frozen=True)
+class Address:
+    """A contact address. Wards stand since July 2025; a district is free text from an old paper (A2)."""
+
+    province_code: str
+    province_name: str
+    street: str
+    ward_code: str | None = None
+    ward_name: str | None = None
+    district: str | None = None
+
+
+@dataclass(frozen=True)
+class Agency:
+    """A social-insurance agency, as told to people."""
+
+    code: str
+    name: str
+    address: str | None = None
+
+
+@dataclass(frozen=True)
+class Contact:
+    """How a person is reached: ``phone`` in E.164, ``language`` vi or en."""
+
+    phone: str
+    email: str | None = None
+    language: str = Language.VIETNAMESE
+
+
+def mobile_number(text: str) -> str | None:
+    """Return a Vietnamese mobile number in E.164, or None where it is not one (I23)."""
+    if not WRITTEN_NUMBER.fullmatch(text):
+        return None
+    try:
+        number = phonenumbers.parse(text, "VN")
+    except phonenumbers.NumberParseException:
+        return None
+    national = str(number.national_number)
+    if number.country_code != 84 or number.extension or not MOBILE.fullmatch(national):
+        return None
+    return f"+84{national}"
+
+
+def masked_phone(phone: str) -> str:
+    """Return the number with its middle hidden: +84•••••123."""
+    return f"{phone[:3]}•••••{phone[-3:]}"
+
+
+def condition(received_at: datetime | None, now: datetime) -> Condition:
+    """Say who is to move next: the applicant, an officer, or an officer who is late."""
+    if received_at is None:
+        return Condition.AWAITING_VISIT
+    if received_at < working_days_before(now, HANDLING_DAYS):
+        return Condition.OVERDUE
+    return Condition.RECEIVED
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())

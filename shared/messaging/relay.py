@@ -1,0 +1,269 @@
+"""The relay: carries events from every desk's outbox to RabbitMQ, and deletes what the broker confirmed.
+
+A process of its own, one or several at once: each takes rows that no other has locked. pika, because it
+runs on plain threads: one thread a database, woken by NOTIFY, looking by itself every second besides.
+"""
+
+import select
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pika
+import sqlalchemy as sa
+from pika.exceptions import AMQPError
+
+from shared import logs, metrics
+from shared.messaging import codec, topology
+from shared.settings import DESKS, Settings
+from shared.storage.database import NAMING, make_engine, outbox_table
+
+BATCH = 500  # events published before the confirms are awaited
+CONFIRM_SECONDS = 10.0  # a broker that does not confirm in this time is given up, and the connection with it
+LOOK_SECONDS = 1.0  # between two looks where nobody notifies
+PATIENCE = (0.2, 0.5, 1.0, 2.0)  # seconds before each further attempt after a failure
+BROKER_ERRORS = (AMQPError, OSError)
+
+log = logs.log(__name__)
+outbox = outbox_table(sa.MetaData(naming_convention=NAMING))
+
+
+class BrokerSilent(Exception):
+    """The broker did not confirm in time, or the connection ended while we waited."""
+
+
+class Courier:
+    """A connection that publishes batches and knows which of their messages the broker has for good.
+
+    pika's asynchronous connection on a thread of its own: its blocking one waits for each confirm singly.
+    """
+
+    def __init__(self, url: str, prefix: str) -> None:
+        parameters = pika.URLParameters(url)
+        parameters.heartbeat, parameters.blocked_connection_timeout = 10, CONFIRM_SECONDS
+        parameters.socket_timeout = parameters.stack_timeout = 3
+        parameters.client_properties = {"connection_name": "relay"}
+        self._prefix = prefix
+        self._open, self._gone = threading.Event(), threading.Event()
+        self._batch: Batch | None = None
+        self._tag = 0
+        self._connection = pika.SelectConnection(
+            parameters,
+            on_open_callback=lambda connection: connection.channel(on_open_callback=self._on_channel),
+            on_open_error_callback=lambda *_: self._end(),
+            on_close_callback=lambda *_: self._end(),
+        )
+        threading.Thread(target=self._run, daemon=True, name="courier").start()
+        if not self._open.wait(5) or self._gone.is_set():
+            self.close()
+            raise BrokerSilent("no connection")
+
+    def _run(self) -> None:
+        try:
+            self._connection.ioloop.start()
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        self._gone.set()
+        self._open.set()  # who waits for the connection learns at once that there will be none
+        if self._batch is not None:
+            self._batch.over.set()
+        self._connection.ioloop.stop()
+
+    def _on_channel(self, channel: Any) -> None:
+        self._channel = channel
+        channel.add_on_return_callback(self._on_return)
+        channel.add_on_close_callback(lambda *_: self._end())
+        for desk in DESKS:
+            exchange = topology.exchange_name(self._prefix, desk)
+            channel.exchange_declare(exchange, "topic", durable=True, callback=lambda _: None)
+        channel.confirm_delivery(self._on_confirm, callback=lambda _: self._open.set())
+
+    def _on_return(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
+        if self._batch is not None:
+            self._batch.returned.add(properties.message_id)
+
+    def _on_confirm(self, frame: Any) -> None:
+        if self._batch is not None:
+            self._batch.settle(frame.method.delivery_tag, frame.method.multiple, frame.method.NAME == "Basic.Ack")
+
+    @property
+    def is_gone(self) -> bool:
+        return self._gone.is_set()
+
+    def carry(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+        """Publish the outbox rows; return the positions of those that a queue has for good.
+
+        Raises:
+            BrokerSilent: the confirms did not come in time.
+        """
+        if self._gone.is_set():
+            raise BrokerSilent("the connection ended")
+        batch = Batch(rows)
+        self._connection.ioloop.add_callback_threadsafe(lambda: self._publish(batch))
+        if not batch.over.wait(CONFIRM_SECONDS) or self._gone.is_set():
+            raise BrokerSilent("no confirm")
+        return batch.carried()
+
+    def _publish(self, batch: "Batch") -> None:
+        self._batch = batch
+        for row in batch.rows:
+            self._tag += 1
+            batch.tags[self._tag] = row
+            self._channel.basic_publish(
+                topology.exchange_name(self._prefix, row["aggregatetype"]),
+                row["type"],
+                row["payload"].encode(),
+                pika.BasicProperties(
+                    content_type=codec.CONTENT_TYPE,
+                    delivery_mode=2,
+                    message_id=row["id"],
+                    headers=topology.headers_of(row),
+                ),
+                mandatory=True,
+            )
+
+    def close(self) -> None:
+        if not self._gone.is_set():
+            self._connection.ioloop.add_callback_threadsafe(self._hang_up)
+
+    def _hang_up(self) -> None:
+        if self._connection.is_open:
+            self._connection.close()
+        else:
+            self._end()
+
+
+class Batch:
+    """Rows on their way: which delivery tag is which, what was confirmed, what came back unroutable."""
+
+    def __init__(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        self.rows = rows
+        self.tags: dict[int, Mapping[str, Any]] = {}
+        self.confirmed: list[Mapping[str, Any]] = []
+        self.returned: set[str] = set()
+        self.over = threading.Event()
+
+    def settle(self, tag: int, multiple: bool, acknowledged: bool) -> None:
+        settled = [one for one in self.tags if one <= tag] if multiple else [tag]
+        for one in settled:
+            row = self.tags.pop(one, None)
+            if row is not None and acknowledged:
+                self.confirmed.append(row)
+        if not self.tags:
+            self.over.set()
+
+    def carried(self) -> list[int]:
+        return [row["position"] for row in self.confirmed if row["id"] not in self.returned]
+
+
+class Round(threading.Thread):
+    """Carries the events of one desk's outbox, again and again, whatever fails in between."""
+
+    def __init__(self, settings: Settings, desk: str) -> None:
+        super().__init__(daemon=True, name=f"round-{desk}")
+        self._settings, self.desk = settings, desk
+        self._engine = make_engine(settings.database(desk), settings)
+        self._courier: Courier | None = None
+        self._listening: Any = None
+        self._failures = 0
+        self.stopping = threading.Event()
+        self.state = "starting"
+
+    def run(self) -> None:
+        while not self.stopping.is_set():
+            try:
+                self._carry_all()
+                self._set_state("ok")
+                self._failures = 0
+                self._wait_for_more()
+            except (*BROKER_ERRORS, BrokerSilent) as error:
+                self._recover("broker", error)
+            except (sa.exc.SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
+                self._recover("database", error)
+        if self._courier is not None:
+            self._courier.close()
+
+    def _set_state(self, state: str) -> None:
+        if state != self.state:
+            log.info("relay_state", outbox=self.desk, state=state)
+        self.state = state
+
+    def _recover(self, dependency: str, error: Exception) -> None:
+        log.warning("relay_waits", outbox=self.desk, dependency=dependency, error=type(error).__name__)
+        self._set_state(f"{dependency} unavailable")
+        if self._courier is not None:
+            self._courier.close()
+        self._courier = self._listening = None
+        self._engine.dispose()
+        self.stopping.wait(PATIENCE[min(self._failures, len(PATIENCE) - 1)])
+        self._failures += 1
+
+    def _carry_all(self) -> None:
+        """Carry until the outbox is empty, or what is left cannot be routed."""
+        if self._courier is None or self._courier.is_gone:
+            self._courier = Courier(self._settings.amqp_url, self._settings.broker_prefix)
+        while not self.stopping.is_set():
+            took, carried = self._carry_batch()
+            metrics.RELAYED.labels(self.desk).inc(carried)
+            if carried < took:
+                log.error("event_unroutable", outbox=self.desk, events=took - carried)
+            if took < BATCH or not carried:
+                return
+
+    def _carry_batch(self) -> tuple[int, int]:
+        with self._engine.begin() as connection:
+            waiting = sa.select(outbox).order_by(outbox.c.position).limit(BATCH).with_for_update(skip_locked=True)
+            rows = [dict(row) for row in connection.execute(waiting).mappings()]
+            if not rows:
+                return 0, 0
+            assert self._courier is not None
+            carried = self._courier.carry(rows)
+            connection.execute(sa.delete(outbox).where(outbox.c.position.in_(carried)))
+        return len(rows), len(carried)
+
+    def _wait_for_more(self) -> None:
+        """Wait until the desk notifies, or for a second."""
+        if self._listening is None:
+            self._listening = self._engine.raw_connection()
+            self._listening.driver_connection.set_session(autocommit=True)
+            self._listening.cursor().execute("LISTEN outbox")
+            return  # what was announced before we listened is looked for at once
+        connection = self._listening.driver_connection
+        select.select([connection], [], [], LOOK_SECONDS)
+        connection.poll()
+        connection.notifies.clear()
+
+    def waiting(self) -> float:
+        """Return how many events lie in the outbox; not a number while the database does not answer."""
+        try:
+            with self._engine.connect() as connection:
+                return float(connection.execute(sa.select(sa.func.count()).select_from(outbox)).scalar_one())
+        except sa.exc.SQLAlchemyError:
+            return float("nan")
+
+
+class Relay:
+    """The rounds of all desks, and their health."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.rounds = [Round(settings, desk) for desk in DESKS]
+
+    def start(self) -> None:
+        for one in self.rounds:
+            metrics.OUTBOX.labels(one.desk).set_function(one.waiting)
+            one.start()
+
+    def stop(self, seconds: float) -> None:
+        """Let every round finish its batch, but not for longer than ``seconds``."""
+        until = time.monotonic() + seconds
+        for one in self.rounds:
+            one.stopping.set()
+        for one in self.rounds:
+            one.join(max(0.0, until - time.monotonic()))
+
+    def states(self) -> dict[str, str]:
+        """Return how each round is: ok, or what it waits for."""
+        return {one.desk: one.state if one.is_alive() else "ended" for one in self.rounds}

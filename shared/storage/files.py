@@ -1,0 +1,62 @@
+"""Where pictures and papers lie: a folder by default, S3 by URL. obstore gives both one face.
+
+obstore and not fsspec: fsspec reaches S3 over an asyncio thread that eventlet's patching breaks
+(docs/decisions/0002).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import from_url
+
+from shared.language.errors import Unavailable
+
+
+class Store:
+    """Files by key; a key is ``folder/name.suffix``, made by us and never by a caller.
+
+    A store that is full or out of reach raises `Unavailable`, whatever was asked of it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._files = from_url(url, mkdir=True) if url.startswith("file:") else from_url(url)
+
+    def put(self, key: str, data: bytes) -> None:
+        """Keep ``data`` under ``key``; a half-written file is never seen under its name."""
+        with _answering():
+            obstore.put(self._files, key, data)
+
+    def get(self, key: str) -> bytes:
+        """Return what lies under ``key``.
+
+        Raises:
+            FileNotFoundError: nothing does.
+        """
+        with _answering():
+            return bytes(obstore.get(self._files, key).bytes())
+
+    def remove(self, key: str) -> None:
+        """Delete for good; nothing there is as good as deleted."""
+        with _answering(), suppress(FileNotFoundError):
+            obstore.delete(self._files, key)
+
+    def older(self, folder: str, before: datetime) -> Iterator[str]:
+        """Yield the keys of a folder that were last written before a moment."""
+        with _answering():
+            for page in obstore.list(self._files, folder):
+                yield from (one["path"] for one in page if one["last_modified"] < before)
+
+    def check(self) -> None:
+        """Raise Unavailable when nothing can be kept here; a byte, because a full disk still takes an empty file."""
+        self.put("ready", b"1")
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except BaseError as error:
+        raise Unavailable(retry_after=2, dependency="files") from error

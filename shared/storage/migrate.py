@@ -1,0 +1,46 @@
+"""Brings every desk's database to today's tables, making the database first where it is missing."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+from shared.settings import Settings
+
+HERE = Path(__file__).parent
+
+
+def configuration(desk: str, url: str, metadata: sa.MetaData) -> Config:
+    """Return Alembic's configuration for one desk: our one env.py, the desk's own versions."""
+    config = Config()
+    config.set_main_option("path_separator", "newline")  # a folder may have a space in its name
+    config.set_main_option("script_location", str(HERE / "alembic"))
+    config.set_main_option("version_locations", str(HERE.parents[1] / "services" / desk / "migrations"))
+    config.attributes["url"] = url
+    config.attributes["metadata"] = metadata
+    return config
+
+
+def upgrade(desk: str, metadata: sa.MetaData, settings: Settings) -> None:
+    """Make the desk's database if it is missing, and bring it to the newest revision."""
+    url = settings.database(desk)
+    make_database(url)
+    command.upgrade(configuration(desk, url, metadata), "head")
+
+
+def make_database(url: str) -> None:
+    """Create a PostgreSQL database that does not exist yet; several may try at once."""
+    target = sa.make_url(url)
+    if target.get_backend_name() != "postgresql":
+        return
+    engine = sa.create_engine(target.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        known = sa.text("SELECT 1 FROM pg_database WHERE datname = :name")
+        if connection.execute(known, {"name": target.database}).first() is None:
+            try:
+                connection.execute(sa.text(f"CREATE DATABASE \"{target.database}\" ENCODING 'UTF8' TEMPLATE template0"))
+            except sa.exc.DBAPIError as error:
+                if "already exists" not in str(error):
+                    raise
+    engine.dispose()

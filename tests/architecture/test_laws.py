@@ -1,0 +1,402 @@
+"""The laws of the house (docs/decisions/0001): what a reader may rely on without looking."""
+
+import ast
+import inspect
+import re
+import statistics
+from enum import StrEnum
+from importlib import import_module
+
+import pytest
+
+from services import SERVICES as DESKS
+from services.approval.domain.register import Match
+from services.gateway.phrases import CODES, FIELDS, TITLES
+from services.registration.domain.declaration import ID_NUMBERS
+from shared import forms
+from shared.framework.rpc import PING, Rpc
+from shared.language import errors
+from shared.language.events import EVENTS
+from tests.architecture.sources import ROOT, calls, dotted, log_calls, trees
+from vssid import documents
+from vssid.startup import service_of
+
+ROOMS = {"__init__", "domain", "handlers", "models", "schemas", "clients", "media", "commands", "service", "migrations"}
+GATEWAY_ROOMS = {
+    *("__init__", "service", "routes", "pages", "templates", "static", "identity"),
+    *("bodies", "limits", "problems", "phrases"),  # docs/decisions/0001
+}
+NOT_A_NAME = {"utils", "util", "helpers", "helper", "common", "base", "manager", "managers", "misc"}
+PERSONAL = {
+    *("name", "full_name", "phone", "email", "insurance_code", "number", "password", "token", "recipient", "text"),
+    *("body", "contact", "address", "id_document", "otp", "to", "subject", "payload", "form"),
+}
+PROBLEMS = {kind.__name__: kind for kind in errors.KINDS.values()} | {"Problem": errors.Problem}
+# Codes that an expression stands for; an expression that is not here is an unknown code, and the law says so.
+SPELLED = {
+    "match": set(map(str, Match)) - {str(Match.MATCHES), str(Match.UNAVAILABLE)},
+    "obstacle": {"account_exists", "declaration_pending"},
+    "f'not_a_{document.type}'": {f"not_a_{kind}" for kind in ID_NUMBERS},
+    "str(message)": {forms.REQUIRED, forms.NULL, forms.WRONG_TYPE, forms.UNKNOWN},
+    "message.code": set(),  # refused elsewhere, passed on
+    "self.code": set(),  # given where the field is declared
+    "code": set(),  # an argument: given by who calls
+    "forms.WRONG_TYPE": {forms.WRONG_TYPE},
+    "WRONG_TYPE": {forms.WRONG_TYPE},
+}
+FALLBACK = {"invalid"}  # the phrase for a field code nobody knows (services/gateway/problems.py)
+# a code's place among the arguments: of a problem the first, of a field the second
+CODE_AT = {**dict.fromkeys(PROBLEMS, 0), "FieldError": 1, "refuse": 0, "refuse_field": 1, "_bad_number": 0, "Code": 1}
+
+
+# listeners and events
+
+
+def test_a_listener_is_named_on_event():
+    """Its name is the name of its queue: another would strand what lies there."""
+    assert [(desk, name) for desk, name, kind in documents.listeners() if name != f"on_{kind.name}"] == []
+
+
+def test_every_event_has_a_listener():
+    assert set(EVENTS.values()) - {kind for _, _, kind in documents.listeners()} == set()
+
+
+def test_every_event_is_told_by_its_speaker_and_by_nobody_else():
+    made = {
+        (path.split("/")[1], name.rpartition(".")[2])
+        for path, tree in trees()
+        if path.startswith("services/")
+        for name, _ in calls(tree)
+        if name.rpartition(".")[2] in {kind.__name__ for kind in EVENTS.values()}
+    }
+    assert made == {(kind.speaker, kind.__name__) for kind in EVENTS.values()}
+
+
+def test_every_desk_announces_only_what_its_rules_return():
+    """An event is made in the domain; a handler gives it to `announce`."""
+    outside = [
+        f"{path}: {name}"
+        for path, tree in trees()
+        if path.startswith("services/") and "/domain" not in path
+        for name, _ in calls(tree)
+        if name in {kind.__name__ for kind in EVENTS.values()}
+    ]
+    assert outside == []
+
+
+def test_an_event_says_in_one_sentence_what_happened():
+    for kind in EVENTS.values():
+        assert inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0].endswith("."), kind.__name__
+
+
+# calls between the gateway and the desks
+
+
+def remote_calls():
+    """Return (where, desk, method, names of arguments) of every call the gateway makes to a desk."""
+    found = []
+    for path, tree in trees():
+        if path.startswith("services/gateway/"):
+            desks = {name: name for name in DESKS} | lent_desks(tree)
+            for name, call in calls(tree):
+                match = re.fullmatch(r"self\.(\w+)(?:\(\))?(?:\.within\(\))?\.(\w+)", name)
+                if match and match[1] in desks and match[2] != "within":
+                    found.append(
+                        (f"{path}:{call.lineno}", desks[match[1]], match[2], {one.arg for one in call.keywords})
+                    )
+    return found
+
+
+def lent_desks(tree):
+    """Return methods that return a desk: ``def _asking_register(self): return self.approval.within(…)``."""
+    return {
+        function.name: dotted(function.body[-1].value).split(".")[1]
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef)
+        and isinstance(function.body[-1], ast.Return)
+        and re.fullmatch(rf"self\.({'|'.join(DESKS)})\.within\(\)", dotted(function.body[-1].value or function))
+    }
+
+
+def rpc_methods():
+    """Return {(desk, method): names of arguments} of everything desks answer."""
+    return {
+        (desk, name): inspect.signature(getattr(service_of(desk), name)).parameters
+        for desk in DESKS
+        for name, entrypoint in documents.entrypoints(desk)
+        if isinstance(entrypoint, Rpc)
+    }
+
+
+def test_every_call_of_the_gateway_finds_its_method_and_arguments():
+    known = rpc_methods()
+    for where, desk, method, given in remote_calls():
+        assert (desk, method) in known, f"{where}: {desk} answers no {method}"
+        parameters = {name: one for name, one in known[desk, method].items() if name != "self"}
+        required = {name for name, one in parameters.items() if one.default is one.empty}
+        assert required <= given <= set(parameters), where
+
+
+def test_everything_a_desk_answers_is_asked():
+    assert set(rpc_methods()) - {(desk, method) for _, desk, method, _ in remote_calls()} == set()
+
+
+def test_no_method_is_called_like_the_ping():
+    assert [name for _, name in rpc_methods() if name == PING] == []
+
+
+# refusals and their phrases
+
+
+def codes_in(path, tree):
+    """Return {code: where} of every code that a module refuses with."""
+    found = {}
+    for name, call in calls(tree):
+        kind = name.rpartition(".")[2]
+        if kind not in CODE_AT:
+            continue
+        place = CODE_AT[kind]
+        named = (one.value for one in call.keywords if one.arg == "code")
+        code = call.args[place] if len(call.args) > place else next(named, None)
+        if code is None and kind in PROBLEMS:
+            found[PROBLEMS[kind].default_code] = f"{path}:{call.lineno}"
+        elif code is not None:
+            found |= dict.fromkeys(spelled(code, f"{path}:{call.lineno}"), f"{path}:{call.lineno}")
+    found |= {PROBLEMS[kind].default_code: path for kind in raised_bare(tree)}
+    return found | dict.fromkeys(given_codes(tree), path)
+
+
+def spelled(code, where):
+    if isinstance(code, ast.Constant):
+        return {code.value}
+    written = ast.unparse(code)
+    assert written in SPELLED, f"{where}: which codes can {written} be? Say so in SPELLED"
+    return SPELLED[written]
+
+
+def raised_bare(tree):
+    """Return the names of problems raised as a class: ``raise NotFound``."""
+    raised = (node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise))
+    return {one.id for one in raised if isinstance(one, ast.Name) and one.id in PROBLEMS}
+
+
+def given_codes(tree):
+    """Yield codes given by keyword (``code="not_a_name"``), or as messages (``{"invalid": "not_a_date"}``)."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield from (
+                one.value.value
+                for one in node.keywords
+                if one.arg == "code" and isinstance(one.value, ast.Constant) and isinstance(one.value.value, str)
+            )
+        elif isinstance(node, ast.Assign) and dotted(node.targets[0]).endswith("error_messages"):
+            yield from (one.value for one in getattr(node.value, "values", ()) if isinstance(one, ast.Constant))
+
+
+def answering():
+    """Desks that answer calls, and the gateway: only their refusals reach a person."""
+    return {desk for desk, _ in rpc_methods()} | {"gateway"}
+
+
+def codes():
+    """Return {code: where} of every code that can reach a person."""
+    found = {one.default_code: "shared/language/errors.py" for one in PROBLEMS.values() if one is not errors.Refused}
+    for path, tree in trees():
+        desk = path.split("/")[1]
+        if path.startswith("shared/") or desk in answering():
+            found = codes_in(path, tree) | found
+    return {code: where for code, where in found.items() if code}
+
+
+def test_every_code_has_its_phrases():
+    assert {code: where for code, where in codes().items() if code not in CODES and code not in FIELDS} == {}
+
+
+def test_no_phrase_is_without_a_code():
+    assert sorted((set(CODES) | set(FIELDS)) - set(codes()) - FALLBACK) == []
+
+
+def test_no_code_has_two_phrases():
+    assert set(CODES) & set(FIELDS) == set()
+
+
+def test_a_rule_says_no_with_a_code_of_its_own():
+    """`Refused` has no phrase for its default: each rule is named."""
+    bare = [path for path, tree in trees() if "Refused" in raised_bare(tree)]
+    assert bare == []
+
+
+@pytest.mark.parametrize("phrases", [CODES, FIELDS, TITLES], ids=["codes", "fields", "titles"])
+def test_a_phrase_is_said_in_both_languages_with_the_same_values(phrases):
+    for code, said in phrases.items():
+        vietnamese, english = said
+        assert vietnamese and english and vietnamese != english, code
+        assert set(re.findall(r"{(\w+)}", vietnamese)) == set(re.findall(r"{(\w+)}", english)), code
+
+
+def test_every_status_has_its_title():
+    assert {kind.status for kind in PROBLEMS.values()} == set(TITLES)
+
+
+def test_what_a_route_says_it_refuses_with_is_refused_somewhere():
+    known = codes()
+    for name, one in documents.entrypoints("gateway"):
+        assert [code for code in getattr(one, "refuses", ()) if code not in known] == [], name
+
+
+# rooms, names, sizes
+
+
+@pytest.mark.parametrize("desk", DESKS)
+def test_the_rooms_of_a_desk_are_a_closed_list(desk):
+    folder = ROOT / "services" / desk
+    found = {path.stem for path in folder.iterdir() if path.suffix == ".py" or path.is_dir()} - {"__pycache__"}
+    assert found - (GATEWAY_ROOMS if desk == "gateway" else ROOMS) == set()
+
+
+def test_what_lies_beside_the_desks_is_a_closed_list_too():
+    found = {path.stem for path in (ROOT / "services").glob("*.py")}
+    assert found == {"__init__"}
+    assert {path.name for path in (ROOT / "services").iterdir() if path.is_dir()} - {"__pycache__"} == set(DESKS)
+
+
+def test_no_room_is_empty():
+    for path, tree in trees():
+        folder = (ROOT / path).parent
+        if path.endswith("__init__.py") and path.count("/") > 2:
+            assert len(tree.body) > 1 or len(list(folder.glob("*.py"))) > 1, path
+
+
+def test_no_file_is_named_after_nothing():
+    named = [path for path, _ in trees() if NOT_A_NAME & set(re.split(r"[/._]", path))]
+    assert named == []
+
+
+def test_every_module_opens_with_what_it_is_for():
+    assert [path for path, tree in trees() if len(ast.get_docstring(tree) or "") < len("Accounts.")] == []
+
+
+def functions():
+    """Return (lines, where) of every function: from its `def` to its last line, without the docstring."""
+    for path, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or 0) - node.lineno + 1
+                doc = node.body[0] if ast.get_docstring(node) else None
+                yield lines - ((doc.end_lineno - doc.lineno + 1) if doc else 0), f"{path}:{node.lineno} {node.name}"
+
+
+def test_functions_are_short(capsys):
+    """One thought a function: a median of at most 11 lines, nine in ten under 40 (examples.md of the design)."""
+    sizes = sorted(functions())
+    lines = [size for size, _ in sizes]
+    median, ninth = statistics.median(lines), lines[int(len(lines) * 0.9)]
+    with capsys.disabled():
+        print(f"\n{len(lines)} functions, median {median:g} lines, nine in ten under {ninth + 1}, longest {sizes[-1]}")
+    assert median <= 11
+    assert ninth < 40
+
+
+def test_handlers_are_plain_functions_with_the_session_first():
+    for path, tree in trees():
+        if re.match(r"services/\w+/handlers", path):
+            assert not [node for node in tree.body if isinstance(node, ast.ClassDef)], path
+            for node in tree.body:
+                if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and asks_for_a_session(node):
+                    assert node.args.args[0].arg == "session", f"{path}:{node.lineno}"
+
+
+def asks_for_a_session(function):
+    return any(one.arg == "session" for one in function.args.args)
+
+
+def test_rules_and_handlers_do_not_ask_the_clock_or_the_environment_and_do_not_log():
+    forbidden = re.compile(r"(?:.*\.)?(?:utc_now|now|utcnow|time|monotonic|getenv|today)|logs\.log|settings\.read")
+    found = [
+        f"{path}:{call.lineno} {name}"
+        for path, tree in trees()
+        if re.match(r"services/\w+/(?:domain|handlers)", path)
+        for name, call in calls(tree)
+        if forbidden.fullmatch(name)
+    ]
+    assert found == []
+
+
+def test_nobody_below_the_counter_commits():
+    found = [
+        f"{path}:{call.lineno}"
+        for path, tree in trees()
+        if re.match(r"services/\w+/(?:domain|handlers|models)", path)
+        for name, call in calls(tree)
+        if name.rpartition(".")[2] in ("commit", "rollback", "begin")
+    ]
+    assert found == []
+
+
+def test_queries_stand_in_models():
+    found = [
+        f"{path}:{call.lineno}"
+        for path, tree in trees()
+        if path.startswith("services/") and "/models" not in path and "/migrations/" not in path
+        for name, call in calls(tree)
+        if name in ("sa.select", "sa.insert", "sa.update", "sa.delete", "select")
+    ]
+    assert found == []
+
+
+def test_states_and_choices_are_words():
+    """An enumeration's value is what stands in databases and on the wire."""
+    for path, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and any(dotted(one) in ("Enum", "IntEnum") for one in node.bases):
+                raise AssertionError(f"{path}:{node.lineno}: {node.name} is no {StrEnum.__name__}")
+
+
+def test_no_comment_divides_a_file_into_banners():
+    for path, _ in trees():
+        banners = re.findall(r"(?m)^\s*#\s*[-=#*]{3,}.*$", (ROOT / path).read_text("utf-8"))
+        assert banners == [], path
+
+
+# logs
+
+
+def test_a_log_line_has_a_static_name():
+    for where, call in log_calls():
+        assert call.args and isinstance(call.args[0], ast.Constant), where
+        assert re.fullmatch(r"[a-z]+(?:_[a-z]+)*", call.args[0].value), where
+        assert len(call.args) == 1, where
+
+
+def test_a_log_line_holds_nothing_of_a_person():
+    for where, call in log_calls():
+        assert {one.arg for one in call.keywords} & PERSONAL == set(), where
+        assert all(one.arg for one in call.keywords), f"{where}: ** hides what is logged"
+
+
+def test_there_are_log_lines_to_look_at():
+    """The two laws above would also hold over nothing."""
+    assert {"request_answered", "message_attempted", "event_failed"} <= {call.args[0].value for _, call in log_calls()}
+
+
+def test_nothing_is_printed_but_by_commands():
+    prints = [f"{path}:{call.lineno}" for path, tree in trees() for name, call in calls(tree) if name == "print"]
+    assert prints == []
+
+
+# what is installed
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_a_lock_names_no_host_and_every_hash(lock):
+    text = (ROOT / lock).read_text("utf-8")
+    assert "://" not in text
+    pinned = re.findall(r"(?m)^([\w.-]+)(?:\[[\w,-]+\])?==(?:.|\\\n)*", text)
+    blocks = re.split(r"(?m)^(?=\S+==)", text)[1:]
+    assert pinned and all("--hash=sha256:" in block for block in blocks)
+
+
+def test_every_desk_has_its_card():
+    for desk in DESKS:
+        doc = import_module(f"services.{desk}").__doc__ or ""
+        assert re.findall(r"(?m)^(owns|answers|hears|tells) ", doc) == ["owns", "answers", "hears", "tells"], desk

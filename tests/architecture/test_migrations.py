@@ -1,0 +1,115 @@
+"""Every desk's migrations make the tables that its models describe, and are numbered one after the other."""
+
+import os
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.script import ScriptDirectory
+
+from shared.settings import DESKS
+from shared.storage import migrate
+
+SERVICES = Path(import_module("services").__file__).parent
+NUMBERED = re.compile(r"(\d{4})_[a-z_]+\.py")
+UPGRADE = (
+    "from services.cards import models; from shared.storage import migrate; from shared import settings;"
+    "migrate.upgrade('cards', models.metadata, settings.read())"
+)
+
+every_desk = pytest.mark.parametrize("desk", DESKS)
+
+
+@pytest.fixture(params=["settings", "postgresql_settings"], ids=["sqlite", "postgresql"])
+def either(request):
+    """Settings that name SQLite, then settings that name PostgreSQL."""
+    return request.getfixturevalue(request.param)
+
+
+def metadata_of(desk):
+    return import_module(f"services.{desk}.models").metadata
+
+
+def migrated(desk, settings):
+    migrate.upgrade(desk, metadata_of(desk), settings)
+    return sa.create_engine(settings.database(desk))
+
+
+def described(desk, settings):
+    """The same desk's tables made from its models, in a database beside."""
+    engine = sa.create_engine(settings.database("described"))
+    migrate.make_database(settings.database("described"))
+    metadata_of(desk).create_all(engine)
+    return engine
+
+
+def shape(engine):
+    """Return everything a database says about its tables, the partial indexes' conditions included."""
+    inspector = sa.inspect(engine)
+    tables = set(inspector.get_table_names()) - {"alembic_version"}
+    found = {table: table_shape(inspector, table, engine.dialect) for table in tables}
+    engine.dispose()
+    return found
+
+
+def table_shape(inspector, table, dialect):
+    """Indexes of kinds that SQLite does not know (gin) stand in migrations alone and are left out."""
+    return {
+        "columns": {
+            column["name"]: (column["type"].compile(dialect), column["nullable"], column["default"])
+            for column in inspector.get_columns(table)
+        },
+        "primary key": inspector.get_pk_constraint(table),
+        "unique": by_name(inspector.get_unique_constraints(table)),
+        "indexes": {
+            index["name"]: (index["column_names"], index["unique"], conditions(index))
+            for index in inspector.get_indexes(table)
+            if index.get("dialect_options", {}).get("postgresql_using", "btree") == "btree"
+        },
+        "foreign keys": by_name(inspector.get_foreign_keys(table)),
+        "checks": by_name(inspector.get_check_constraints(table)),
+    }
+
+
+def by_name(things):
+    return {thing["name"]: thing for thing in things}
+
+
+def conditions(index):
+    return {name: str(value) for name, value in index.get("dialect_options", {}).items() if name.endswith("_where")}
+
+
+@every_desk
+def test_the_migrations_make_the_tables_that_the_models_describe(desk, either):
+    assert shape(migrated(desk, either)) == shape(described(desk, either))
+
+
+@every_desk
+def test_the_migrations_can_be_undone(desk, either):
+    engine = migrated(desk, either)
+    command.downgrade(migrate.configuration(desk, either.database(desk), metadata_of(desk)), "base")
+    assert shape(engine) == {}
+
+
+@every_desk
+def test_migration_files_are_numbered_in_the_order_they_run(desk):
+    files = sorted(path.name for path in (SERVICES / desk / "migrations").glob("*.py"))
+    numbers = [NUMBERED.fullmatch(name)[1] for name in files if NUMBERED.fullmatch(name)]
+    assert numbers == [f"{count:04d}" for count in range(1, len(files) + 1)], files
+    script = ScriptDirectory.from_config(migrate.configuration(desk, "", metadata_of(desk)))
+    assert [one.revision for one in script.walk_revisions()] == numbers[::-1]
+
+
+def test_several_may_migrate_at_once(postgresql_settings):
+    environment = {**os.environ, "DATABASE_URL": postgresql_settings.database_url}
+    runners = [
+        subprocess.Popen([sys.executable, "-c", UPGRADE], env=environment, stderr=subprocess.PIPE, cwd=SERVICES.parent)
+        for _ in range(3)
+    ]
+    errors = [runner.communicate(timeout=60)[1].decode() for runner in runners]
+    assert [runner.returncode for runner in runners] == [0, 0, 0], errors

@@ -1,0 +1,149 @@
+"""Every setting stands in .env.example, in docker-compose.yml where it is needed, and in both READMEs."""
+
+import ast
+import dataclasses
+import inspect
+import re
+import textwrap
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import yaml
+
+from services import SERVICES as DESKS
+from shared.settings import Settings
+from vssid import documents
+
+ROOT = Path(import_module("services").__file__).parents[1]
+COMPOSE = (ROOT / "docker-compose.yml").read_text("utf-8")
+SERVICES = yaml.safe_load(COMPOSE)["services"]
+COMPOSE_ONLY = ("POSTGRES_PASSWORD", "MAILPIT_PORT", "RABBITMQ_CONSOLE_PORT")
+SETTINGS = {one.name: one for one in dataclasses.fields(Settings)}
+NAMES = [name.upper() for name in SETTINGS]
+ROW = re.compile(r"\| `([A-Z_]+)` \| (?:`([^`]*)`|\([^)]+\)) \| (.+) \|")
+# what every process reads, whatever it serves: listening, logging, the broker
+EVERYWHERE = {"amqp_url", "http_host", "http_port", "log_level", "broker_prefix"}
+# what a class of shared.framework reads for the desk that names it
+PROVIDED = {
+    "Database": {"database_url", "database_timeout", "workers"},
+    "Files": {"store_url", "var_dir"},
+    "Sealed": {"seal_key"},
+    "listen": {"retry_delays", "workers"},
+    "rpc": {"workers"},
+    "Remote": {"rpc_deadline"},
+    "route": {"gateway_workers"},
+}
+
+
+def example():
+    """Return (name, comment, value) of every entry of .env.example."""
+    lines = (ROOT / ".env.example").read_text("utf-8").splitlines()
+    entries = [(number, line) for number, line in enumerate(lines) if line and not line.startswith("#")]
+    return [(*line.partition("=")[::2], lines[number - 1].removeprefix("# ")) for number, line in entries]
+
+
+def table(page):
+    """Return (name, default, about) of every row of a page's table of settings."""
+    section = documents.SETTINGS_SECTION.search((ROOT / page).read_text("utf-8"))
+    assert section, f"{page} has no section of settings"
+    return [(name, default or "", about) for name, default, about in ROW.findall(section[0])]
+
+
+def properties():
+    """Return the settings that each property of Settings reads."""
+    found = {}
+    for name, one in vars(Settings).items():
+        read = getattr(one, "fget", None) or getattr(one, "func", None) or (one if inspect.isfunction(one) else None)
+        if read is not None and not name.startswith("_"):
+            tree = ast.parse(textwrap.dedent(inspect.getsource(read)))
+            attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+            found[name] = attributes
+    return found
+
+
+def resolved(names):
+    """Return the settings behind names of settings and of properties, however deep."""
+    derived, found, todo = properties(), set(), set(names)
+    while todo:
+        name = todo.pop()
+        if name in SETTINGS:
+            found.add(name)
+        elif name in derived:
+            todo |= derived[name]
+    return found
+
+
+def needed(desk):
+    """Return the settings that a desk reads: by itself, and through what it takes from shared.framework."""
+    names, provided = set(), set()
+    for path in (ROOT / "services" / desk).rglob("*.py"):
+        if path.name == "commands.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value).split(".")[-1] in ("settings", "configured"):
+                names.add(node.attr)
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "Setting":
+                names.add(node.args[0].value)
+            elif isinstance(node, ast.Name) and node.id in PROVIDED:
+                provided |= PROVIDED[node.id]
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "every" and not node.args:
+                names.add("timer_seconds")
+    if desk == "gateway":
+        names |= {name for name in SETTINGS if name.startswith("limit_")}  # read by name, services/gateway/limits.py
+    return resolved(names) | provided | EVERYWHERE
+
+
+def test_the_example_holds_every_setting_once_with_its_default_and_what_it_is_for():
+    expected = [(name.upper(), documents.written(one.default), one.metadata["about"]) for name, one in SETTINGS.items()]
+    assert [entry for entry in example() if entry[0] not in COMPOSE_ONLY] == expected
+
+
+def test_the_example_holds_three_names_for_compose_alone():
+    assert [name for name, _, about in example() if about.startswith("compose only: ")] == list(COMPOSE_ONLY)
+    assert all(f"${{{name}" in COMPOSE for name in COMPOSE_ONLY)
+
+
+@pytest.mark.parametrize("desk", DESKS)
+def test_compose_passes_every_setting_that_a_service_needs(desk):
+    passed = {name.lower() for name in SERVICES[desk]["environment"]}
+    assert sorted(needed(desk) - passed) == []
+
+
+def test_compose_passes_every_setting_to_somebody():
+    passed = {name for service in SERVICES.values() for name in service.get("environment", ())}
+    assert sorted(set(NAMES) - passed) == []
+
+
+def test_compose_leaves_a_default_to_the_service():
+    """A default written a second time in docker-compose.yml would drift from the code's."""
+    written = re.findall(r"\$\{([A-Z_]+):-([^${}]+)\}", COMPOSE)
+    own = {"HTTP_PORT", "HTTP_HOST", "SMS_URL", "MAIL_URL", *COMPOSE_ONLY}  # compose's own ports and inbox
+    assert [name for name, _ in written if name not in own] == []
+
+
+def test_the_keys_go_to_those_who_need_them_and_to_nobody_else():
+    def holders(name):
+        return {service for service, one in SERVICES.items() if name in one.get("environment", ())}
+
+    assert holders("SEAL_KEY") == {"registration", "notification"}
+    assert holders("LINK_KEY") == {"gateway"}
+
+
+def test_the_readme_shows_the_settings_as_they_are():
+    section = documents.SETTINGS_SECTION.search((ROOT / "README.md").read_text("utf-8"))
+    assert section and section[0] == documents.settings_table(), "run `make docs`"
+
+
+def test_the_vietnamese_readme_shows_the_same_settings():
+    expected = [(name.upper(), documents.written(one.default)) for name, one in SETTINGS.items()]
+    assert [(name, default) for name, default, _ in table("README.vi.md")] == expected
+
+
+def test_both_readmes_are_built_alike():
+    def shape(page):
+        text = (ROOT / page).read_text("utf-8")
+        headings = re.findall(r"(?m)^#+ ", text)
+        return headings, re.findall(r"(?m)^```\w*", text), len(re.findall(r"(?m)^(?:\||- )", text))
+
+    assert shape("README.md") == shape("README.vi.md")

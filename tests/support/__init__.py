@@ -1,0 +1,1 @@
+"""What tests share: waiting, events, people, databases, recorders and running systems."""
