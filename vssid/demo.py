@@ -105,7 +105,7 @@ The town stays up. Look around:
   {settings.public}/docs         the API, for people
   {settings.public}/readyz       how it is
   {settings.folder}/outbox       every SMS and e-mail
-  {settings.folder}/town.log     the log, one JSON object a line
+  {settings.folder}/vssid.log    the log, one JSON object a line
 
   officer   {username} / {password}  (agency {agency_code})
   register  {people.REGISTER.splitlines()[2].replace(",", ", ")}

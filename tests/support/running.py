@@ -31,7 +31,7 @@ from vssid.people import DemoPerson
 from vssid.walk import Walk
 
 PROCESSES = (*DESKS, "gateway", "relay")
-PROGRAM = "vssid.command"
+PROGRAM = "vssid"
 SECONDS = 90.0
 
 

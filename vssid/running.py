@@ -1,0 +1,138 @@
+"""`vssid serve`, `run`, `demo` and `relay`: the processes that keep running.
+
+Green threads need the standard library patched before anything else is imported, so every command imports
+what it needs by itself.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from services import SERVICES
+
+STOP_SECONDS = 9.0  # SIGTERM is obeyed within ten, broker or no broker
+
+
+def patched() -> Any:
+    """Make the standard library green and return our settings."""
+    from shared.framework.green import patch
+
+    patch()
+    from shared import settings
+
+    return settings.read()
+
+
+@click.command()
+@click.argument("service", type=click.Choice(SERVICES))
+def serve(service: str) -> None:
+    """Run one service, on RabbitMQ (AMQP_URL)."""
+    settings = patched()
+    if settings.embedded:
+        raise click.ClickException("AMQP_URL is empty: name a RabbitMQ, or use `vssid run` for the embedded system")
+    from nameko.runners import ServiceRunner
+
+    from shared import logs
+    from shared.framework import configuration
+    from vssid import startup
+
+    logs.start(service, settings.log_level)
+    runner = ServiceRunner(configuration(settings))
+    runner.add_service(startup.service_of(service))
+    runner.start()
+    logs.log(__name__).info("started", service=service)
+    stop_on_signal(runner.stop)
+    runner.wait()
+
+
+@click.command()
+def run() -> None:
+    """Run every service in this one process: the embedded system, on SQLite, without broker or server."""
+    embedded_system(patched(), after_start=lambda: None)
+
+
+@click.command()
+def demo() -> None:
+    """Run the embedded system and walk one declaration through it, from submission to SMS, e-mail and card."""
+    settings = patched()
+    from vssid import demo as walk
+
+    walk.prepare(settings)
+    leave = os.environ.get("DEMO_EXIT") == "1"
+    embedded_system(
+        settings, after_start=lambda: walk.walk(settings, leave=leave), log_file=settings.folder / "vssid.log"
+    )
+
+
+def embedded_system(settings: Any, after_start: Callable[[], None], log_file: Path | None = None) -> None:
+    """Start every service in this process, then do ``after_start`` and stay up."""
+    import eventlet
+    from nameko.runners import ServiceRunner
+
+    from shared import logs
+    from shared.framework import configuration
+    from shared.messaging import embedded
+    from vssid import startup
+
+    if not settings.embedded:
+        raise click.ClickException(
+            "AMQP_URL is set: the embedded system takes none; use `vssid serve` and `vssid relay`"
+        )
+    logs.start("embedded", settings.log_level, log_file)
+    settings = startup.with_keys(settings)
+    startup.migrate(settings)
+    town = embedded.Town(settings)
+    runner = ServiceRunner(configuration(settings, town))
+    for desk in SERVICES:
+        runner.add_service(startup.service_of(desk))
+    runner.start()
+    carrying = eventlet.spawn(town.run)
+
+    def stop() -> None:
+        town.stop()
+        carrying.wait()
+        runner.stop()
+
+    stop_on_signal(stop)
+    after_start()
+    runner.wait()
+
+
+def stop_on_signal(stop: Callable[[], None]) -> None:
+    """Stop in order on SIGTERM and SIGINT; past the time allowed, leave at once."""
+    import eventlet
+
+    def leave(*_: Any) -> None:
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(1))
+        signal.setitimer(signal.ITIMER_REAL, STOP_SECONDS)
+        eventlet.spawn(stop)
+
+    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGINT, leave)
+
+
+@click.command()
+def relay() -> None:
+    """Carry events from every outbox to RabbitMQ."""
+    import threading
+
+    from shared import logs, settings
+    from shared.messaging.relay import Relay
+    from vssid import startup
+
+    configured = settings.read()
+    if configured.embedded or not configured.database_url:
+        raise click.ClickException("AMQP_URL and DATABASE_URL are needed: the relay carries between servers")
+    logs.start("relay", configured.log_level)
+    rounds, told = Relay(configured), threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: told.set())
+    signal.signal(signal.SIGINT, lambda *_: told.set())
+    rounds.start()
+    startup.serve_operations(configured, rounds.states)
+    logs.log(__name__).info("started", service="relay")
+    told.wait()
+    rounds.stop(STOP_SECONDS)
