@@ -54,7 +54,7 @@ def people(seed: int, count: int) -> list[DemoPerson]:
             insurance_code=f"790{(first + one) % 10**7:07d}",
             full_name=f"Nguyễn Văn Thử {chr(65 + one % 26)}",
             id_number=f"079085{one % 10**6:06d}",
-            phone=f"+8499{(first + one) % 10**7:07d}",
+            phone=f"+8498{(first + one) % 10**7:07d}",
             email=f"nguoi.thu.{(first + one) % 10**7}@vidu.example",
         )
         for one in range(count)
