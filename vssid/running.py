@@ -43,7 +43,7 @@ def serve(service: str) -> None:
     logs.start(service, settings.log_level)
     runner = ServiceRunner(configuration(settings))
     runner.add_service(startup.service_of(service))
-    runner.start()
+    start(runner)
     logs.log(__name__).info("started", service=service)
     stop_on_signal(runner.stop)
     runner.wait()
@@ -89,7 +89,7 @@ def embedded_system(settings: Any, after_start: Callable[[], None], log_file: Pa
     runner = ServiceRunner(configuration(settings, town))
     for desk in SERVICES:
         runner.add_service(startup.service_of(desk))
-    runner.start()
+    start(runner)
     carrying = eventlet.spawn(town.run)
 
     def stop() -> None:
@@ -100,6 +100,15 @@ def embedded_system(settings: Any, after_start: Callable[[], None], log_file: Pa
     stop_on_signal(stop)
     after_start()
     runner.wait()
+
+
+def start(runner: Any) -> None:
+    """Start the services; an error while they start is raised here, and not printed by eventlet as well."""
+    from eventlet.debug import hub_exceptions
+
+    hub_exceptions(False)
+    runner.start()
+    hub_exceptions(True)
 
 
 def stop_on_signal(stop: Callable[[], None]) -> None:
@@ -128,7 +137,7 @@ def relay() -> None:
     if configured.embedded or not configured.database_url:
         raise click.ClickException("AMQP_URL and DATABASE_URL are needed: the relay carries between servers")
     logs.start("relay", configured.log_level)
-    rounds, told = Relay(configured), threading.Event()
+    rounds, told = Relay(configured, startup.STATEFUL), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told.set())
     signal.signal(signal.SIGINT, lambda *_: told.set())
     rounds.start()

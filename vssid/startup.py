@@ -1,6 +1,7 @@
-"""What all desks need before they open: their databases, the starter lists, the keys of the embedded town."""
+"""What the services need before they start: their databases, the starter lists, the keys of the embedded system."""
 
 import importlib
+import importlib.util
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -12,19 +13,23 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from services import SERVICES
 from shared import logs
-from shared.settings import DESKS, Settings
+from shared.settings import Settings
+
+# the services with a database of their own
+STATEFUL = tuple(name for name in SERVICES if importlib.util.find_spec(f"services.{name}.models"))
 
 
 def migrate(settings: Settings) -> None:
-    """Bring every desk's database up to date, and the list of agencies with it."""
-    # here, so that desks and relay, which come for the rest of this file, do not carry alembic and other desks
+    """Bring every service's database up to date, and the list of agencies with it."""
+    # here, so that services and relay, which need the rest of this file, do not carry alembic and other services
     from services.registration.commands import keep_starter_list
     from shared.storage import migrate as migrations
 
-    for desk in DESKS:
-        models = importlib.import_module(f"services.{desk}.models")
-        migrations.upgrade(desk, models.metadata, settings)
+    for service in STATEFUL:
+        models = importlib.import_module(f"services.{service}.models")
+        migrations.upgrade(service, models.metadata, settings)
     keep_starter_list()
 
 
@@ -34,7 +39,7 @@ def service_of(name: str) -> Any:
 
 
 def with_keys(settings: Settings) -> Settings:
-    """Return the settings with keys; those of the embedded town are made once and kept beside its data."""
+    """Return the settings with keys; those of the embedded system are made once and kept beside its data."""
     return replace(
         settings,
         seal_key=settings.seal_key or _kept_key(settings.folder / "seal.key"),
@@ -43,7 +48,7 @@ def with_keys(settings: Settings) -> Settings:
 
 
 def _kept_key(file: Path) -> str:
-    from shared.storage.seals import new_key  # only the embedded town comes here
+    from shared.storage.seals import new_key  # only the embedded system needs it
 
     if not file.exists():
         file.touch(mode=0o600)
@@ -52,7 +57,7 @@ def _kept_key(file: Path) -> str:
 
 
 def serve_operations(settings: Settings, states: Callable[[], dict[str, str]]) -> None:
-    """Answer health, readiness and metrics for a process that is no desk, in a thread of its own."""
+    """Answer health, readiness and metrics for a process that is no service, in a thread of its own."""
 
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         status, kind, body = operations(environ["PATH_INFO"], states())

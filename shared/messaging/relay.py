@@ -16,7 +16,7 @@ from pika.exceptions import AMQPError
 
 from shared import logs, metrics
 from shared.messaging import codec, topology
-from shared.settings import DESKS, Settings
+from shared.settings import Settings
 from shared.storage.database import NAMING, make_engine, outbox_table
 
 BATCH = 500  # events published before the confirms are awaited
@@ -39,12 +39,12 @@ class Courier:
     pika's asynchronous connection on a thread of its own: its blocking one waits for each confirm singly.
     """
 
-    def __init__(self, url: str, prefix: str) -> None:
+    def __init__(self, url: str, prefix: str, services: Sequence[str]) -> None:
         parameters = pika.URLParameters(url)
         parameters.heartbeat, parameters.blocked_connection_timeout = 10, CONFIRM_SECONDS
         parameters.socket_timeout = parameters.stack_timeout = 3
         parameters.client_properties = {"connection_name": "relay"}
-        self._prefix = prefix
+        self._prefix, self._services = prefix, services
         self._open, self._gone = threading.Event(), threading.Event()
         self._batch: Batch | None = None
         self._tag = 0
@@ -76,8 +76,8 @@ class Courier:
         self._channel = channel
         channel.add_on_return_callback(self._on_return)
         channel.add_on_close_callback(lambda *_: self._end())
-        for desk in DESKS:
-            exchange = topology.exchange_name(self._prefix, desk)
+        for service in self._services:
+            exchange = topology.exchange_name(self._prefix, service)
             channel.exchange_declare(exchange, "topic", durable=True, callback=lambda _: None)
         channel.confirm_delivery(self._on_confirm, callback=lambda _: self._open.set())
 
@@ -162,9 +162,9 @@ class Batch:
 class Round(threading.Thread):
     """Carries the events of one desk's outbox, again and again, whatever fails in between."""
 
-    def __init__(self, settings: Settings, desk: str) -> None:
+    def __init__(self, settings: Settings, desk: str, services: Sequence[str]) -> None:
         super().__init__(daemon=True, name=f"round-{desk}")
-        self._settings, self.desk = settings, desk
+        self._settings, self.desk, self._services = settings, desk, services
         self._engine = make_engine(settings.database(desk), settings)
         self._courier: Courier | None = None
         self._listening: Any = None
@@ -204,7 +204,7 @@ class Round(threading.Thread):
     def _carry_all(self) -> None:
         """Carry until the outbox is empty, or what is left cannot be routed."""
         if self._courier is None or self._courier.is_gone:
-            self._courier = Courier(self._settings.amqp_url, self._settings.broker_prefix)
+            self._courier = Courier(self._settings.amqp_url, self._settings.broker_prefix, self._services)
         while not self.stopping.is_set():
             took, carried = self._carry_batch()
             metrics.RELAYED.labels(self.desk).inc(carried)
@@ -248,8 +248,8 @@ class Round(threading.Thread):
 class Relay:
     """The rounds of all desks, and their health."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.rounds = [Round(settings, desk) for desk in DESKS]
+    def __init__(self, settings: Settings, services: Sequence[str]) -> None:
+        self.rounds = [Round(settings, service, services) for service in services]
 
     def start(self) -> None:
         for one in self.rounds:
