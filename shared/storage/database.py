@@ -19,6 +19,7 @@ from shared.language.events import Event
 from shared.language.values import new_id
 from shared.messaging import codec
 from shared.settings import Settings
+from shared.settings import read as read_settings
 
 NAMING = {
     "ix": "ix_%(column_0_label)s",
@@ -320,3 +321,13 @@ def again_on_conflict(act: Callable[[], Answer]) -> Answer:
         return act()
     except IntegrityError:
         return act()
+
+
+def open_database(service: str, metadata: sa.MetaData) -> Database:
+    """Open the database of a service for a command, where the environment says it is.
+
+    Raises:
+        SettingsError: a setting cannot be used.
+    """
+    configured = read_settings()
+    return Database(metadata, configured.database(service), configured)
