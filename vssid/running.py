@@ -62,10 +62,9 @@ def demo() -> None:
     from vssid import demo as walk
 
     walk.prepare(settings)
-    leave = os.environ.get("DEMO_EXIT") == "1"
-    embedded_system(
-        settings, after_start=lambda: walk.walk(settings, leave=leave), log_file=settings.folder / "vssid.log"
-    )
+    exit_after = os.environ.get("DEMO_EXIT") == "1"
+    log_file = settings.folder / "vssid.log"
+    embedded_system(settings, after_start=lambda: walk.walk(settings, exit_after=exit_after), log_file=log_file)
 
 
 def embedded_system(settings: Any, after_start: Callable[[], None], log_file: Path | None = None) -> None:
@@ -87,8 +86,8 @@ def embedded_system(settings: Any, after_start: Callable[[], None], log_file: Pa
     startup.migrate(settings)
     town = embedded.Town(settings)
     runner = ServiceRunner(configuration(settings, town))
-    for desk in SERVICES:
-        runner.add_service(startup.service_of(desk))
+    for service in SERVICES:
+        runner.add_service(startup.service_of(service))
     start(runner)
     carrying = eventlet.spawn(town.run)
 
@@ -112,16 +111,16 @@ def start(runner: Any) -> None:
 
 
 def stop_on_signal(stop: Callable[[], None]) -> None:
-    """Stop in order on SIGTERM and SIGINT; past the time allowed, leave at once."""
+    """Stop in order on SIGTERM and SIGINT; past the time allowed, exit at once."""
     import eventlet
 
-    def leave(*_: Any) -> None:
+    def begin(*_: Any) -> None:
         signal.signal(signal.SIGALRM, lambda *_: os._exit(1))
         signal.setitimer(signal.ITIMER_REAL, STOP_SECONDS)
         eventlet.spawn(stop)
 
-    signal.signal(signal.SIGTERM, leave)
-    signal.signal(signal.SIGINT, leave)
+    signal.signal(signal.SIGTERM, begin)
+    signal.signal(signal.SIGINT, begin)
 
 
 @click.command()
