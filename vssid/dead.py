@@ -17,23 +17,23 @@ def _dead_events() -> Any:
     from vssid.documents import listener_queues
 
     configured = settings.read()
-    return dead_letters.open_letters(configured, listener_queues(configured.broker_prefix))
+    return dead_letters.open_dead_letters(configured, listener_queues(configured.broker_prefix))
 
 
-def _chosen(queue: str | None, event_id: str | None) -> Callable[[dict[str, Any]], bool]:
-    return lambda event: (not queue or event["queue"] == queue) and (not event_id or event["id"] == event_id)
+def _chosen(queue: str | None, event_id: str | None) -> Callable[[Any], bool]:
+    return lambda event: (not queue or event.queue == queue) and (not event_id or event.event_id == event_id)
 
 
 @dead.command("list")
 def list_dead() -> None:
     """List dead events: queue, id, type, error, since when."""
     for event in _dead_events().all():
-        headers = event["headers"]
+        headers = event.headers
         click.echo(
             "  ".join(
                 (
-                    event["queue"],
-                    event["id"],
+                    event.queue,
+                    event.event_id,
                     str(headers.get("cloudEvents:type", "?")),
                     str(headers.get("x-error", "parked after too many deliveries")),
                     str(headers.get("x-failed-at", "")),
@@ -48,7 +48,7 @@ def show_dead(event_id: str) -> None:
     """Show one dead event whole, its personal data included."""
     import orjson
 
-    found = [event for event in _dead_events().all() if event["id"] == event_id]
+    found = [event for event in _dead_events().all() if event.event_id == event_id]
     if not found:
         raise click.ClickException(f"no dead event has the id {event_id}")
     for event in found:

@@ -37,12 +37,12 @@ def serve(service: str) -> None:
     from nameko.runners import ServiceRunner
 
     from shared import logs
-    from shared.framework import configuration
+    from shared.framework.service import configuration
     from vssid import startup
 
     logs.start(service, settings.log_level)
     runner = ServiceRunner(configuration(settings))
-    runner.add_service(startup.service_of(service))
+    runner.add_service(startup.service_class(service))
     start(runner)
     logs.log(__name__).info("started", service=service)
     stop_on_signal(runner.stop)
@@ -73,8 +73,8 @@ def embedded_system(settings: Any, after_start: Callable[[], None], log_file: Pa
     from nameko.runners import ServiceRunner
 
     from shared import logs
-    from shared.framework import configuration
-    from shared.messaging import embedded
+    from shared.framework.service import configuration
+    from shared.messaging.embedded import EmbeddedBroker
     from vssid import startup
 
     if not settings.embedded:
@@ -84,15 +84,15 @@ def embedded_system(settings: Any, after_start: Callable[[], None], log_file: Pa
     logs.start("embedded", settings.log_level, log_file)
     settings = startup.with_keys(settings)
     startup.migrate(settings)
-    town = embedded.Town(settings)
-    runner = ServiceRunner(configuration(settings, town))
+    broker = EmbeddedBroker(settings)
+    runner = ServiceRunner(configuration(settings, broker))
     for service in SERVICES:
-        runner.add_service(startup.service_of(service))
+        runner.add_service(startup.service_class(service))
     start(runner)
-    carrying = eventlet.spawn(town.run)
+    carrying = eventlet.spawn(broker.run, startup.databases(runner))
 
     def stop() -> None:
-        town.stop()
+        broker.shut_down()
         carrying.wait()
         runner.stop()
 
@@ -136,11 +136,11 @@ def relay() -> None:
     if configured.embedded or not configured.database_url:
         raise click.ClickException("AMQP_URL and DATABASE_URL are needed: the relay carries between servers")
     logs.start("relay", configured.log_level)
-    rounds, told = Relay(configured, startup.STATEFUL), threading.Event()
+    carrier, told = Relay(configured, startup.STATEFUL), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told.set())
     signal.signal(signal.SIGINT, lambda *_: told.set())
-    rounds.start()
-    startup.serve_operations(configured, rounds.states)
+    carrier.start()
+    startup.serve_operations(configured, carrier.states)
     logs.log(__name__).info("started", service="relay")
     told.wait()
-    rounds.stop(STOP_SECONDS)
+    carrier.stop(STOP_SECONDS)

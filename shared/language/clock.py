@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 # A fixed offset: Vietnam has no summer time, and slim images carry no zone data
 VIETNAM = timezone(timedelta(hours=7))
-HANDLING_DAYS = 3  # working days an agency has from receipt (decree 166/2016, domain.md F-table)
+HANDLING_DAYS = 3  # working days an agency has from receipt (decree 166/2016, F-table)
 
 
 def working_days_before(now: datetime, days: int) -> datetime:

@@ -43,7 +43,7 @@ def migrated(desk, settings):
 def described(desk, settings):
     """The same desk's tables made from its models, in a database beside."""
     engine = sa.create_engine(settings.database("described"))
-    migrate.make_database(settings.database("described"))
+    migrate.create_database(settings.database("described"))
     metadata_of(desk).create_all(engine)
     return engine
 

@@ -79,7 +79,7 @@ class Letters:
         """Return the kept events: wire name, body and headers."""
         with self._channel() as channel:
             while (got := channel.basic_get(self._tap, auto_ack=True))[0] is not None:
-                self._tapped.append((got[0].routing_key, got[2], topology.plain(got[1].headers)))
+                self._tapped.append((got[0].routing_key, got[2], topology.without_broker_headers(got[1].headers)))
         return self._tapped[-KEPT:]
 
     def bury(self, events: Sequence[Tapped]) -> int:
