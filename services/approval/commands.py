@@ -55,7 +55,7 @@ def keep_officer(username: str, agency_code: str, role: str, password: str) -> N
     """Keep an officer, new or known."""
     with _database().begin() as session:
         models.end_sessions_of(session, username)
-        models.forget_tries(session, username)
+        models.forget_attempts(session, username)
         session.merge(Officer(username, agency_code, role, hash_password(password)))
 
 

@@ -1,6 +1,6 @@
 """The clock, Vietnam's time zone, and working days."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 # A fixed offset: Vietnam has no summer time, and slim images carry no zone data
 VIETNAM = timezone(timedelta(hours=7))
@@ -15,6 +15,16 @@ def working_days_before(now: datetime, days: int) -> datetime:
         if moment.astimezone(VIETNAM).weekday() < 5:
             days -= 1
     return moment
+
+
+def vietnam_day(moment: datetime) -> date:
+    """Return the day it is in Vietnam."""
+    return moment.astimezone(VIETNAM).date()
+
+
+def stamp(moment: datetime) -> str:
+    """Return a moment in RFC 3339, UTC, to the millisecond."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def utc_now() -> datetime:

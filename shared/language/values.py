@@ -12,6 +12,7 @@ import phonenumbers
 from shared.language.clock import HANDLING_DAYS, working_days_before
 
 INSURANCE_CODE = re.compile(r"[0-9]{10}")  # I1: ten digits, no published check digit (I3)
+AGENCY_CODE = re.compile(r"[0-9]{3}|[0-9]{5}")  # of a province, or below it
 WRITTEN_NUMBER = re.compile(r"\+?[0-9 ().-]+")  # phonenumbers would also read letters, as on old keypads
 MOBILE = re.compile(r"(?:3[2-9]|5[25689]|7[06-9]|8[1-9]|9\d)\d{7}")  # I23: national part, without the 0
 
@@ -60,6 +61,9 @@ class Gender(StrEnum):
 class Language(StrEnum):
     VIETNAMESE = "vi"
     ENGLISH = "en"
+
+
+PICTURE_SUFFIXES = (".jpg", ".png", ".webp")  # of the formats in which registration keeps pictures
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,11 @@ def condition(received_at: datetime | None, now: datetime) -> Condition:
     if received_at < working_days_before(now, HANDLING_DAYS):
         return Condition.OVERDUE
     return Condition.RECEIVED
+
+
+def upload_key(purpose: str, upload_id: str, suffix: str) -> str:
+    """Return where an upload lies in the store of files: approval finds it there by its id and purpose."""
+    return f"uploads/{purpose}/{upload_id}{suffix}"
 
 
 def new_id() -> str:

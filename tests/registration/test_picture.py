@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from services.registration.domain.qr import read_qr
-from services.registration.media.picture import MAX_BYTES, read_picture, read_qr_picture
+from services.registration.media.picture import MAX_BYTES, read_picture
+from services.registration.media.qr_picture import read_qr_picture
 from shared.language.errors import FieldError, Invalid, TooLarge, Unsupported
 
 MAN = "079085000017|024000017|Nguyễn Văn Thử|15081985|Nam|Ấp Mẫu, Xã Thử Nghiệm, Hóc Môn, TP. Hồ Chí Minh|25042021"

@@ -33,3 +33,9 @@ class AgencyList(Schema):
 
 def agency_view(agency: Agency) -> dict[str, Any]:
     return {"code": agency.code, "name": agency.name, "address": agency.address}
+
+
+def agency_list(found: list[dict[str, Any]], limit: int) -> dict[str, Any]:
+    """Return a page of agencies; ``found`` holds one more than ``limit`` where another page follows."""
+    page = found[:limit]
+    return {"items": page, "next_cursor": page[-1]["code"] if len(found) > len(page) else None}

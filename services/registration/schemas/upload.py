@@ -5,18 +5,12 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from services.registration.domain.upload import Upload
-from shared.forms import Choice, Code, Form
+from shared.forms import Choice, Form
 from shared.language.values import Purpose
 
 
 class UploadForm(Form):
     purpose = Choice(Purpose, required=True)
-
-
-class PhotoForm(Form):
-    """An upload that takes the place of a declared picture."""
-
-    upload_id = Code(r"[0-9a-f-]{36}", "not_an_upload_id", required=True)
 
 
 class UploadView(Schema):
