@@ -8,9 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-DESKS = ("registration", "approval", "notification", "cards")
-
-
 SWITCH = {"1": True, "true": True, "on": True, "yes": True, "0": False, "false": False, "off": False, "no": False}
 
 
@@ -101,16 +98,16 @@ class Settings:
         """Return the carrier named, or the folder development messages go to."""
         return url or f"file:{self.folder / 'outbox'}"
 
-    def database(self, desk: str) -> str:
-        """Return the SQLAlchemy URL of a desk's own database."""
+    def database(self, service: str) -> str:
+        """Return the SQLAlchemy URL of a service's own database."""
         if not self.database_url:
-            return f"sqlite:///{self.folder / desk}.db"
+            return f"sqlite:///{self.folder / service}.db"
         # psycopg2 by name: SQLAlchemy 2.1 would take psycopg 3, which is not green under eventlet
         base = re.sub(r"^postgres(ql)?://", "postgresql+psycopg2://", self.database_url)
         head, _, options = base.partition("?")
         scheme, _, rest = head.partition("://")
         server, _, name = rest.partition("/")
-        url = f"{scheme}://{server}/{name or 'vssid'}_{desk}"
+        url = f"{scheme}://{server}/{name or 'vssid'}_{service}"
         return f"{url}?{options}" if options else url
 
 

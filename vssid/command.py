@@ -81,14 +81,14 @@ def serve(desk: str) -> None:
     from nameko.runners import ServiceRunner
 
     from shared import logs
-    from shared.framework import configuration
+    from shared.framework.service import configuration
     from vssid import startup
 
     logs.start(desk, settings.log_level)
     runner = ServiceRunner(configuration(settings))
-    runner.add_service(startup.service_of(desk))
+    runner.add_service(startup.service_class(desk))
     runner.start()
-    logs.log(__name__).info("started", desk=desk)
+    logs.log(__name__).info("started", service=desk)
     stop_on_signal(runner.stop)
     runner.wait()
 
@@ -116,8 +116,8 @@ def embedded_town(settings: Any, after_start: Callable[[], None], log_file: Path
     from nameko.runners import ServiceRunner
 
     from shared import logs
-    from shared.framework import configuration
-    from shared.messaging import embedded
+    from shared.framework.service import configuration
+    from shared.messaging.embedded import EmbeddedBroker
     from vssid import startup
 
     if not settings.embedded:
@@ -125,15 +125,15 @@ def embedded_town(settings: Any, after_start: Callable[[], None], log_file: Path
     logs.start("town", settings.log_level, log_file)
     settings = startup.with_keys(settings)
     startup.migrate(settings)
-    town = embedded.Town(settings)
-    runner = ServiceRunner(configuration(settings, town))
+    broker = EmbeddedBroker(settings)
+    runner = ServiceRunner(configuration(settings, broker))
     for desk in SERVICES:
-        runner.add_service(startup.service_of(desk))
+        runner.add_service(startup.service_class(desk))
     runner.start()
-    carrying = eventlet.spawn(town.run)
+    carrying = eventlet.spawn(broker.run, startup.databases(runner))
 
     def stop() -> None:
-        town.stop()
+        broker.shut_down()
         carrying.wait()
         runner.stop()
 
@@ -168,14 +168,14 @@ def relay() -> None:
     if configured.embedded or not configured.database_url:
         raise click.ClickException("AMQP_URL and DATABASE_URL are needed: the relay carries between servers")
     logs.start("relay", configured.log_level)
-    rounds, told = Relay(configured), threading.Event()
+    carrier, told = Relay(configured, startup.with_database()), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told.set())
     signal.signal(signal.SIGINT, lambda *_: told.set())
-    rounds.start()
-    startup.serve_operations(configured, rounds.states)
-    logs.log(__name__).info("started", desk="relay")
+    carrier.start()
+    startup.serve_operations(configured, carrier.states)
+    logs.log(__name__).info("started", service="relay")
     told.wait()
-    rounds.stop(STOP_SECONDS)
+    carrier.stop(STOP_SECONDS)
 
 
 @vssid.command()
@@ -242,35 +242,32 @@ def dead() -> None:
     """Events that failed in every round: look at them, give them back, or drop them."""
 
 
-def _letters() -> Any:
+def _dead_letters() -> Any:
     from shared import settings
     from shared.messaging import dead_letters
     from vssid.documents import listener_queues
 
     configured = settings.read()
-    return dead_letters.open_letters(configured, listener_queues(configured.broker_prefix))
+    return dead_letters.open_dead_letters(configured, listener_queues(configured.broker_prefix))
 
 
-def _chosen(queue: str | None, event_id: str | None) -> Callable[[dict[str, Any]], bool]:
-    return lambda letter: (not queue or letter["queue"] == queue) and (not event_id or letter["id"] == event_id)
+def _chosen(queue: str | None, event_id: str | None) -> Callable[[Any], bool]:
+    return lambda event: (not queue or event.queue == queue) and (not event_id or event.event_id == event_id)
 
 
 @dead.command("list")
 def list_dead() -> None:
     """List dead events: queue, id, type, error, since when."""
-    for letter in _letters().all():
-        headers = letter["headers"]
-        click.echo(
-            "  ".join(
-                (
-                    letter["queue"],
-                    letter["id"],
-                    str(headers.get("cloudEvents:type", "?")),
-                    str(headers.get("x-error", "parked after too many deliveries")),
-                    str(headers.get("x-failed-at", "")),
-                )
-            )
+    for event in _dead_letters().all():
+        headers = event.headers
+        columns = (
+            event.queue,
+            event.event_id,
+            headers.get("cloudEvents:type", "?"),
+            headers.get("x-error", "parked after too many deliveries"),
+            headers.get("x-failed-at", ""),
         )
+        click.echo("  ".join(str(column) for column in columns))
 
 
 @dead.command("show")
@@ -279,11 +276,11 @@ def show_dead(event_id: str) -> None:
     """Show one dead event whole, its personal data included."""
     import orjson
 
-    found = [letter for letter in _letters().all() if letter["id"] == event_id]
+    found = [event for event in _dead_letters().all() if event.event_id == event_id]
     if not found:
         raise click.ClickException(f"no dead event has the id {event_id}")
-    for letter in found:
-        click.echo(orjson.dumps(letter, option=orjson.OPT_INDENT_2, default=str).decode())
+    for event in found:
+        click.echo(orjson.dumps(event, option=orjson.OPT_INDENT_2, default=str).decode())
 
 
 @dead.command("replay")
@@ -291,7 +288,7 @@ def show_dead(event_id: str) -> None:
 @click.option("--id", "event_id", help="only this event")
 def replay_dead(queue: str | None, event_id: str | None) -> None:
     """Give dead events back to their queues for new rounds; listeners are repeat-safe."""
-    click.echo(f"{_letters().replay(_chosen(queue, event_id))} events given back")
+    click.echo(f"{_dead_letters().replay(_chosen(queue, event_id))} events given back")
 
 
 @dead.command("drop")
@@ -300,7 +297,7 @@ def replay_dead(queue: str | None, event_id: str | None) -> None:
 @click.confirmation_option(prompt="Delete these events for good?")
 def drop_dead(queue: str | None, event_id: str | None) -> None:
     """Delete dead events for good."""
-    click.echo(f"{_letters().drop(_chosen(queue, event_id))} events deleted")
+    click.echo(f"{_dead_letters().drop(_chosen(queue, event_id))} events deleted")
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from services.cards import models
-from services.cards.domain import BEST_FIRST, Payer, vietnam_day
+from services.cards.domain import BEST_FIRST, Payer
 from shared import settings
-from shared.language.clock import utc_now
+from shared.language.clock import utc_now, vietnam_day
 from shared.language.values import INSURANCE_CODE
 from shared.storage.database import Database
 

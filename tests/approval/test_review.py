@@ -196,9 +196,7 @@ def test_a_photo_is_replaced_and_the_others_stay(review):
 
 @pytest.mark.parametrize("purpose", ["id_back", "birth_certificate", "", "PORTRAIT"])
 def test_a_photo_that_was_not_declared_cannot_be_replaced(review, purpose):
-    refusal = refused(
-        lambda one: one.replace_photo(purpose, "reviews/new.jpg", "upload-9", OFFICER, at=LATER), review
-    )
+    refusal = refused(lambda one: one.replace_photo(purpose, "reviews/new.jpg", "upload-9", OFFICER, at=LATER), review)
     assert (type(refusal), refusal.code) == (NotFound, "no_such_photo")
 
 

@@ -202,7 +202,9 @@ def test_a_value_longer_than_a_page_goes_on_overleaf():
 
 
 def test_a_character_the_font_lacks_leaves_a_box():
-    text = text_of(print_form01(replace(DECLARATION, full_name="Trần\N{GRINNING FACE} Thị\N{ZERO WIDTH JOINER}\0 Mẫu\n王")))
+    text = text_of(
+        print_form01(replace(DECLARATION, full_name="Trần\N{GRINNING FACE} Thị\N{ZERO WIDTH JOINER}\0 Mẫu\n王"))
+    )
     assert "Trần□ Thị Mẫu □" in text
 
 

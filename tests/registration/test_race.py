@@ -48,14 +48,18 @@ def test_of_several_declarations_of_one_person_at_once_one_is_accepted(registrat
     with database.begin() as session:
         session.add_all(picture(purpose, one) for ids in photos for purpose, one in ids.items())
     answers, refusals = at_once(
-        lambda count: registration.submit_declaration(declaration_form(photos=photos[count], email_copy=False), "vi", None)
+        lambda count: registration.submit_declaration(
+            declaration_form(photos=photos[count], email_copy=False), "vi", None
+        )
     )
     assert len(answers) == len(announced(database)) == 1
     assert [(type(one), one.code) for one in refusals] == [(Refused, "declaration_pending")] * (INSTANCES - 1)
 
 
 def test_of_several_declarations_with_one_key_at_once_each_gets_the_same_answer(registration, database):
-    answers, refusals = at_once(lambda _: registration.submit_declaration(declaration_form(email_copy=False), "vi", "key-1"))
+    answers, refusals = at_once(
+        lambda _: registration.submit_declaration(declaration_form(email_copy=False), "vi", "key-1")
+    )
     assert refusals == []
     assert answers == [answers[0]] * INSTANCES
     assert len(announced(database)) == 1

@@ -12,7 +12,13 @@ def test_only_files_that_no_row_names_are_strays(settings):
     with desk_database("registration", settings) as database, database.begin() as session:
         session.add(Upload("upload-1", "portrait", "image/jpeg", 1, "uploads/portrait/upload-1.jpg", AT))
         session.execute(sa.text(DECLARED))
-        keys = ["uploads/portrait/upload-1.jpg", "uploads/upload-2.jpg", form_key("kept"), form_key("gone"), "incoming/x"]
+        keys = [
+            "uploads/portrait/upload-1.jpg",
+            "uploads/upload-2.jpg",
+            form_key("kept"),
+            form_key("gone"),
+            "incoming/x",
+        ]
         assert models.keys_without_rows(session, keys) == ["uploads/upload-2.jpg", form_key("gone"), "incoming/x"]
 
 

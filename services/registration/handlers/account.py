@@ -9,7 +9,8 @@ from services.registration.domain.account import account_activated_event, open_a
 from services.registration.domain.kinds import Effect, check_effect
 from shared.language.events import DeclarationApproved
 from shared.language.values import new_id
-from shared.storage.database import announce, insert
+from shared.storage.database import insert
+from shared.storage.outbox import announce
 
 
 def activate_account(

@@ -8,12 +8,13 @@ from sqlalchemy.orm import Session
 from services.registration import models
 from services.registration.domain.upload import UNUSED_LIFETIME, Upload
 from shared.language.events import PhotoReplaced
+from shared.storage.database import insert
 
 BATCH_SIZE = 100  # uploads dropped in one transaction
 
 
 def keep_upload(session: Session, upload: Upload) -> Upload:
-    session.add(upload)
+    insert(session, models.uploads, upload)
     return upload
 
 

@@ -58,7 +58,7 @@ class _Paper(FPDF):
             assert isinstance(font, TTFFont)
             # the outlines stay as they are: measuring them again would take a third of the printing
             font.ttfont.recalcBBoxes = False
-        self.characters = font.cmap
+            self.characters = font.cmap  # the same in all three
         self.add_page()
 
     def legible(self, text: str) -> str:

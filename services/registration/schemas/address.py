@@ -54,5 +54,5 @@ def place_list(places: dict[str, str]) -> dict[str, Any]:
 def refuse_field(field: str, code: str) -> Any:
     """Return the refusal of one field from a check over several."""
     refusal = refuse(code)
-    refusal.messages = {field: [FieldError("", code)]}  # type: ignore[assignment]
+    refusal.messages = {field: [FieldError("", code)]}
     return refusal

@@ -8,7 +8,7 @@ from shared.forms import CODES, Form
 class QrForm(Form):
     """A scanned text; an image is sent as multipart instead."""
 
-    payload = fields.Raw(required=True, error_messages=CODES)
+    payload = fields.Raw(required=True, error_messages={**CODES})
 
 
 class QrView(Schema):
