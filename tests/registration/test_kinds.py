@@ -37,7 +37,7 @@ def test_a_kind_can_be_submitted_once_it_has_a_form(kind):
     if KINDS[kind].form is None:
         with pytest.raises(Invalid) as refusal:
             read_declaration(declaration_form(kind=kind.value))
-        assert refusal.value.errors == (FieldError("kind", "not_a_choice"),)
+        assert refusal.value.errors == (FieldError("kind", "not_a_choice", {"choices": "register"}),)
     else:
         assert read_declaration(declaration_form(kind=kind.value))["kind"] == kind
 
