@@ -14,6 +14,9 @@ from shared import logs
 from shared.operations import States, wsgi_application
 from shared.settings import Settings
 
+# the services with a database of their own, and with it an outbox
+STATEFUL = tuple(name for name in SERVICES if importlib.util.find_spec(f"services.{name}.models"))
+
 
 def migrate(settings: Settings) -> None:
     """Bring every service's database up to date, and the list of agencies with it."""
@@ -21,15 +24,10 @@ def migrate(settings: Settings) -> None:
     from services.registration.commands import keep_starter_list
     from shared.storage import migrate as migrations
 
-    for service in with_database():
+    for service in STATEFUL:
         models = importlib.import_module(f"services.{service}.models")
         migrations.upgrade(service, models.metadata, settings)
     keep_starter_list()
-
-
-def with_database() -> tuple[str, ...]:
-    """Return the services that own a database, and with it an outbox."""
-    return tuple(name for name in SERVICES if importlib.util.find_spec(f"services.{name}.models"))
 
 
 def service_class(name: str) -> Any:
@@ -39,7 +37,7 @@ def service_class(name: str) -> Any:
 
 def databases(runner: Any) -> list[Any]:
     """Return the databases that the services of a runner have opened: the embedded broker shares them."""
-    containers = (runner.service_map[name] for name in with_database())
+    containers = (runner.service_map[name] for name in STATEFUL)
     return [one.database for container in containers for one in container.dependencies if one.attr_name == "database"]
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, registry
 
 from shared.language.errors import Unavailable
 from shared.settings import Settings
+from shared.settings import read as read_settings
 from shared.storage import idempotency
 from shared.storage.idempotency import JsonAnswer, idempotency_keys_table
 from shared.storage.outbox import outbox_table
@@ -215,3 +216,13 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten (S59)
     connection.execute("PRAGMA foreign_keys=ON")
+
+
+def open_database(service: str, metadata: sa.MetaData) -> Database:
+    """Open the database of a service for a command, where the environment says it is.
+
+    Raises:
+        SettingsError: a setting cannot be used.
+    """
+    configured = read_settings()
+    return Database(metadata, configured.database(service), configured)

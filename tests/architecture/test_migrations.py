@@ -13,7 +13,7 @@ from alembic import command
 from alembic.script import ScriptDirectory
 
 from shared.storage import migrate
-from vssid.startup import with_database
+from vssid.startup import STATEFUL
 
 SERVICES = Path(import_module("services").__file__).parent
 NUMBERED = re.compile(r"(\d{4})_[a-z_]+\.py")
@@ -22,7 +22,7 @@ UPGRADE = (
     "migrate.upgrade('cards', models.metadata, settings.read())"
 )
 
-every_desk = pytest.mark.parametrize("desk", with_database())
+every_desk = pytest.mark.parametrize("desk", STATEFUL)
 
 
 @pytest.fixture(params=["settings", "postgresql_settings"], ids=["sqlite", "postgresql"])

@@ -13,7 +13,7 @@ from shared.messaging import codec, topology
 from tests.chaos.drive import Gate
 from tests.chaos.schedule import Poison
 from vssid.documents import listeners
-from vssid.startup import with_database
+from vssid.startup import STATEFUL
 
 KEPT = 200  # events of a run that are kept for burying
 PATIENCE = 120.0  # seconds a broker that is away is waited for
@@ -46,7 +46,7 @@ class Letters:
         """Keep copies of the last events that anybody announces."""
         with self._channel() as channel:
             channel.queue_declare(self._tap, durable=True, arguments={"x-max-length": KEPT})
-            for desk in with_database():
+            for desk in STATEFUL:
                 channel.queue_bind(self._tap, topology.exchange_name(self._prefix, desk), "#")
 
     def put(self, poison: Poison) -> None:

@@ -20,7 +20,7 @@ import time
 from nameko.runners import ServiceRunner
 from services.notification import models
 from services.notification.service import Notification
-from vssid.command import stop_on_signal
+from vssid.running import stop_on_signal
 from shared import logs, settings
 from shared.messaging import embedded
 from shared.messaging import codec

@@ -28,11 +28,11 @@ from tests.support.recorders.recorder import Recorder
 from tests.support.servers import Servers, delete_prefix, drop_databases, fresh_database_url, fresh_prefix
 from vssid import smoke
 from vssid.people import DemoPerson
-from vssid.startup import with_database
+from vssid.startup import STATEFUL
 from vssid.walk import Walk
 
-PROCESSES = (*with_database(), "gateway", "relay")
-PROGRAM = "vssid.command"
+PROCESSES = (*STATEFUL, "gateway", "relay")
+PROGRAM = "vssid"
 SECONDS = 90.0
 
 
@@ -143,7 +143,7 @@ class Town:
         unsent = "state NOT IN ('sent', 'failed', 'cancelled')"
         until(
             lambda: (
-                all(self.count(desk, "outbox") == 0 for desk in with_database())
+                all(self.count(desk, "outbox") == 0 for desk in STATEFUL)
                 and self.count("notification", "messages", unsent) == 0
             ),
             "every event is carried and every message is settled",

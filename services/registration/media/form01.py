@@ -1,6 +1,6 @@
 """What Form 01 says, the declaration on paper that is printed, signed and brought to the agency (S51-S53).
 
-The order of the fields is F5 of domain.md; the sentences are those of the web form (S47, S49), with its three
+The order of the fields is F5 of docs/sources.md; the sentences are those of the web form (S47, S49), with its three
 purposes (S30). `form01_pdf` lays it out; apart, so that what prints it (fpdf2, 19 MB) is loaded with the first form.
 """
 
