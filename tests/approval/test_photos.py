@@ -1,5 +1,6 @@
 """Replacing a picture of a dossier by an upload: one call, a copy, and one event (docs/decisions/0012)."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from shared.language.errors import FieldError, Invalid, NotFound, Refused, Unaut
 from shared.language.events import DeclarationExpired, DeclarationWithdrawn, PhotoReplaced
 from shared.language.values import upload_key
 from shared.storage.files import FileStore
-from tests.support.databases import announced
+from tests.support.databases import announced, desk_database
 from tests.support.facts import AGENCY, CONTACT, FULL_NAME, PHOTOS
 from tests.support.notification_facts import declaration_submitted
 
@@ -37,7 +38,11 @@ def files(settings):
 
 @pytest.fixture
 def approval(database, files):
-    """The service, with a declaration in its queue and three officers signed in: ours, a colleague, a stranger."""
+    return furnish(database, files)
+
+
+def furnish(database, files):
+    """Return the service, with a declaration in its queue and three officers: ours, a colleague, a stranger."""
     service = Approval()
     service.database, service.files = database, files
     with database.begin() as session:
@@ -175,6 +180,33 @@ def test_a_declaration_whose_upload_an_officer_used_first_is_opened_all_the_same
     with database.begin() as session:
         assert models.get_review(session, "2026-0000002").photos == keys
         assert set(session.scalars(sa.select(models.used_uploads.c.upload_id))) == {*PHOTOS.values(), UPLOAD}
+
+
+@pytest.fixture
+def postgresql_approval(postgresql_settings, files):
+    """The same service on PostgreSQL, where rows really lock."""
+    with desk_database("approval", postgresql_settings) as database:
+        yield furnish(database, files)
+
+
+def test_of_two_officers_with_one_upload_at_the_same_instant_one_uses_it(postgresql_approval, files):
+    other = declaration_submitted(
+        declaration_id="other", number="2026-0000002", photos=KEYS, at=AT, expires_at=SUBMITTED.expires_at
+    )
+    with postgresql_approval.database.begin() as session:
+        open_review(session, other)
+
+    def act(token, number):
+        try:
+            return postgresql_approval.replace_photo(token, number, "portrait", FORM)["number"]
+        except NotFound as refusal:
+            return refusal.code
+
+    with ThreadPoolExecutor(2) as officers:
+        outcomes = list(officers.map(act, ["ours", "colleague"], [NUMBER, other.number]))
+    assert outcomes in ([NUMBER, "upload_not_found"], ["upload_not_found", other.number])
+    assert len(announced(postgresql_approval.database)) == 1
+    assert len([key for key in stored(files) if key.startswith("reviews/")]) == 1
 
 
 # the end of the declaration

@@ -26,5 +26,5 @@ def form_key(declaration_id: str) -> str:
 
 
 def form_of(key: str) -> str:
-    """Return the id of the declaration whose form lies under a key, or what stands in its place."""
+    """Return the id of the declaration whose form lies under a key, or whatever the key holds in its place."""
     return key.removeprefix("forms/").removesuffix(".pdf")
