@@ -56,7 +56,8 @@ def furnish(database, files):
 
 def photos(database):
     with database.begin() as session:
-        return models.get_review(session, NUMBER).photos
+        dossier = models.get_review(session, NUMBER).dossier
+    return dossier.photos if dossier else {}
 
 
 def stored(files):
@@ -178,7 +179,7 @@ def test_a_declaration_whose_upload_an_officer_used_first_is_opened_all_the_same
     with database.begin() as session:
         open_review(session, declaration_submitted(declaration_id="other", number="2026-0000002", photos=keys))
     with database.begin() as session:
-        assert models.get_review(session, "2026-0000002").photos == keys
+        assert models.get_review(session, "2026-0000002").dossier.photos == keys
         assert set(session.scalars(sa.select(models.used_uploads.c.upload_id))) == {*PHOTOS.values(), UPLOAD}
 
 

@@ -190,7 +190,6 @@ def test_nothing_is_done_from_the_deadline_on(review, act):
 def test_a_photo_is_replaced_and_the_others_stay(review):
     assert replace_portrait(review) == PhotoReplaced(**ABOUT, purpose="portrait", upload_id="upload-9", at=LATER)
     assert review.dossier == Dossier(ID_DOCUMENT, ADDRESS, CONTACT, PHOTOS | {"portrait": "reviews/new.jpg"})
-    assert review.photos == PHOTOS | {"portrait": "reviews/new.jpg"}
     assert review.history[-1] == {"at": LATER.isoformat(), "what": "photo_replaced:portrait", "officer": OFFICER}
 
 
@@ -285,7 +284,6 @@ def test_a_review_is_closed_with_its_declaration_and_forgets_whose_it_was(review
     review.close(status, LATER)
     assert (review.status, review.decided_at) == (status, LATER)
     assert (review.insurance_code, review.full_name, review.name_key, review.dossier) == (None, None, None, None)
-    assert review.photos == {}
     assert review.history[-1] == {"at": LATER.isoformat(), "what": str(status), "officer": ""}
 
 

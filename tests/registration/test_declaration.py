@@ -208,9 +208,9 @@ def test_the_history_tells_everything_in_its_order(declaration):
     declaration.submit()
     declaration.receive(received(1))
     declaration.approve(APPROVAL)
-    declaration.note_account(LATER)
-    declaration.note_card(DEADLINE)
-    declaration.note_card(DEADLINE)
+    declaration.note("account_activated", LATER)
+    declaration.note("card_issued", DEADLINE)
+    declaration.note("card_issued", DEADLINE)
     whats = [entry["what"] for entry in declaration.history]
     assert whats == ["submitted", "received", "approved", "account_activated", "card_issued"]
 

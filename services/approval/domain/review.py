@@ -167,11 +167,6 @@ class Review:
             at=at,
         )
 
-    @property
-    def photos(self) -> dict[str, str]:
-        """Keys of the pictures by purpose; empty once the personal data are deleted."""
-        return self.dossier.photos if self.dossier else {}
-
     def is_closed_by(self, status: Status) -> bool:
         """Say whether a review is closed because its declaration ended so.
 

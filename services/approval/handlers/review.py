@@ -34,9 +34,9 @@ def pictures_to_delete(session: Session, event: Ending) -> list[str]:
     The other pictures are registration's, which deletes them itself.
     """
     review = models.review_of(session, event.declaration_id)
-    if review is None or not review.is_closed_by(_status(event)):
+    if review is None or review.dossier is None or not review.is_closed_by(_status(event)):
         return []
-    return [key for key in review.photos.values() if is_own_picture(key)]
+    return [key for key in review.dossier.photos.values() if is_own_picture(key)]
 
 
 def close_review(session: Session, event: Ending) -> None:
@@ -96,7 +96,7 @@ def replace_photo(
     officer, review = _lock_review(session, token, number, at)
     if models.is_upload_used(session, upload_id):
         raise NotFound("upload_not_found")
-    old = review.photos.get(purpose)
+    old = review.dossier.photos.get(purpose) if review.dossier else None
     announce(session, review.replace_photo(purpose, key, upload_id, officer.username, at=at))
     models.use_upload(session, upload_id)
     return review, old if old is not None and is_own_picture(old) else None

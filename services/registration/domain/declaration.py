@@ -70,7 +70,7 @@ class Declaration:
     def submit(self) -> DeclarationSubmitted:
         """Note the submission, and return it as a fact."""
         assert self.applicant is not None and self.insurance_code is not None
-        self._note("submitted", self.submitted_at)
+        self.note("submitted", self.submitted_at)
         return DeclarationSubmitted(
             declaration_id=self.declaration_id,
             number=self.number,
@@ -100,12 +100,12 @@ class Declaration:
     def receive(self, event: DeclarationReceived) -> None:
         if self._is_newer(event.version):
             self.received_at = event.at
-            self._note("received", event.at)
+            self.note("received", event.at)
 
     def return_to_queue(self, event: DeclarationReturned) -> None:
         if self._is_newer(event.version):
             self.received_at = None
-            self._note("returned", event.at)
+            self.note("returned", event.at)
 
     def approve(self, event: DeclarationApproved) -> bool:
         """Note the approval; return False where it changes nothing.
@@ -155,11 +155,10 @@ class Declaration:
         self._forget()
         return event
 
-    def note_account(self, at: datetime) -> None:
-        self._note("account_activated", at)
-
-    def note_card(self, at: datetime) -> None:
-        self._note("card_issued", at)
+    def note(self, what: str, at: datetime) -> None:
+        """Add to the history; the same at the same time is there once."""
+        if not any(entry["what"] == what and entry["at"] == at.isoformat() for entry in self.history):
+            self.history = [*self.history, {"at": at.isoformat(), "what": str(what)}]
 
     def _is_newer(self, version: int) -> bool:
         """Events of one declaration may overtake each other; only the newest counts."""
@@ -171,15 +170,11 @@ class Declaration:
     def _decide(self, status: Status, at: datetime) -> None:
         self.status = status
         self.decided_at = at
-        self._note(status, at)
+        self.note(status, at)
 
     def _forget(self) -> None:
         self.insurance_code = None
         self.applicant = None
-
-    def _note(self, what: str, at: datetime) -> None:
-        if not any(entry["what"] == what and entry["at"] == at.isoformat() for entry in self.history):
-            self.history = [*self.history, {"at": at.isoformat(), "what": str(what)}]
 
 
 def new_tracking_code() -> str:

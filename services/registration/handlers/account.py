@@ -27,5 +27,5 @@ def activate_account(
         return
     account = open_account(event, account_id=new_id(), password_hash=password_hash, at=at)
     insert(session, models.accounts, account)
-    declaration.note_account(at)
+    declaration.note("account_activated", at)
     announce(session, account_activated_event(account, event, sealed_password))

@@ -102,7 +102,7 @@ def reject_declaration(session: Session, event: DeclarationRejected) -> None:
 
 
 def note_card(session: Session, event: CardIssued) -> None:
-    models.declaration_by_id(session, event.declaration_id).note_card(event.at)
+    models.declaration_by_id(session, event.declaration_id).note("card_issued", event.at)
 
 
 def _use_uploads(session: Session, photos: dict[str, str], declaration_id: str) -> dict[str, str]:
