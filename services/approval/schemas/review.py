@@ -10,12 +10,12 @@ from marshmallow import Schema, fields, post_load
 
 from services.approval.domain.register import Match
 from services.approval.domain.review import Review
-from shared.forms import Choice, Code, Count, Day, Flag, Form, Paragraph, Text, read
-from shared.language.clock import VIETNAM
-from shared.language.errors import FieldError, Invalid, Refused
-from shared.language.values import Condition, DeclarationKind, Status
+from shared.forms import Choice, Code, Count, Day, Flag, Form, Paragraph, Text
+from shared.language.clock import VIETNAM, stamp
+from shared.language.errors import FieldError, Invalid
+from shared.language.values import INSURANCE_CODE, Condition, DeclarationKind, Status
 
-FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 1, 1)  # a zone's hours do not lead out of the calendar
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 1, 1)  # so that a time zone's hours do not leave the calendar
 
 
 class SignInForm(Form):
@@ -27,7 +27,7 @@ class ReviewSearchForm(Form):
     """The five criteria (S66), the kind, a name, and the page."""
 
     number = Text(20, load_default=None)
-    insurance_code = Code(r"[0-9]{10}", "not_an_insurance_code", load_default=None)
+    insurance_code = Code(INSURANCE_CODE.pattern, "not_an_insurance_code", load_default=None)
     from_ = Day(data_key="from", load_default=None)
     to = Day(load_default=None)
     condition = Choice(Condition, load_default=None)
@@ -60,7 +60,7 @@ class OfficerSessionView(Schema):
 
 
 class ReviewItem(Schema):
-    """A line of the queue."""
+    """A row of the queue."""
 
     number = fields.String(required=True)
     kind = fields.String(required=True)
@@ -108,18 +108,6 @@ class ReviewView(ReviewItem):
 
 class DecisionView(Schema):
     status = fields.String(required=True)
-
-
-def rejection_reason(form: Any) -> str:
-    """Return the reason of a rejection.
-
-    Raises:
-        Refused: ``reason_required`` (S75).
-    """
-    reason = str(read(RejectionForm, form)["reason"] or "").strip()
-    if not reason:
-        raise Refused("reason_required", errors=[FieldError("reason", "required")])
-    return reason
 
 
 def review_item(review: Review, now: datetime) -> dict[str, Any]:
@@ -175,15 +163,10 @@ def read_cursor(text: str | None) -> tuple[datetime, str] | None:
     try:
         moment, number = base64.urlsafe_b64decode(text).decode().split("|")
         if not number.isprintable():
-            raise ValueError("no number of ours")
+            raise ValueError("not printable")
         return datetime.fromisoformat(moment).astimezone(UTC), number
     except (ValueError, OverflowError, binascii.Error):
         raise Invalid(errors=[FieldError("cursor", "not_a_cursor")]) from None
-
-
-def stamp(moment: datetime) -> str:
-    """Return a moment in RFC 3339, UTC, to the second's thousandth."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _midnight(day: date | None, days: int = 0) -> datetime | None:

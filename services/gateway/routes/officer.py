@@ -20,7 +20,6 @@ REVIEW = "/api/v1/officer/reviews/<string:number>"
 class OfficerRoutes:
     approval: Any = RpcProxyProvider("approval")
     notification: Any = RpcProxyProvider("notification")
-    registration: Any = RpcProxyProvider("registration")
     files: GreenFileStore = FilesProvider()
     register_timeout: float = SettingProvider("register_timeout")
     rpc_deadline: float = SettingProvider("rpc_deadline")
@@ -70,9 +69,9 @@ class OfficerRoutes:
         gives="approval.ReviewItem",
         refuses=("assigned_to_another", "already_decided"),
     )
-    def take_review(self, request: Request, number: str) -> Response:
-        """Take a dossier in hand."""
-        return Answer(self.approval.take_review(token=bearer_token(request), number=number))
+    def receive_declaration(self, request: Request, number: str) -> Response:
+        """Receive a declaration."""
+        return Answer(self.approval.receive_declaration(token=bearer_token(request), number=number))
 
     @route(
         "DELETE",
@@ -80,25 +79,22 @@ class OfficerRoutes:
         gives="approval.ReviewItem",
         refuses=("assigned_to_another", "already_decided"),
     )
-    def give_back_review(self, request: Request, number: str) -> Response:
-        """Give a dossier back to the queue."""
-        return Answer(self.approval.give_back_review(token=bearer_token(request), number=number))
+    def return_declaration(self, request: Request, number: str) -> Response:
+        """Return a declaration to the queue."""
+        return Answer(self.approval.return_declaration(token=bearer_token(request), number=number))
 
     @route(
         "PUT",
         f"{REVIEW}/photos/<string:purpose>",
-        takes="registration.PhotoForm",
+        takes="approval.PhotoForm",
         gives="approval.ReviewItem",
         refuses=("assigned_to_another", "already_decided"),
     )
     def replace_photo(self, request: Request, number: str, purpose: str) -> Response:
         """Replace a picture of the dossier by an upload."""
         token = bearer_token(request)
-        self.approval.check_review(token=token, number=number)
         form = json_of(request)
-        upload = self.registration.get_upload(form=form)
-        changed = self.approval.replace_photo(token=token, number=number, purpose=purpose, upload=upload)
-        self.registration.drop_upload(form=form)
+        changed = self.approval.replace_photo(token=token, number=number, purpose=purpose, form=form)
         return Answer(changed)
 
     @route(

@@ -71,9 +71,9 @@ class PublicRoutes:
         return Answer(self.registration.get_declaration(number=number, tracking_code=_tracking_code(request)))
 
     @route("GET", "/api/v1/declarations/<string:number>/form.pdf", gives="application/pdf")
-    def print_form(self, request: Request, number: str) -> Response:
+    def print_form01(self, request: Request, number: str) -> Response:
         """Return Form 01, ready to print and sign."""
-        printed = self.registration.within(PICTURE_SECONDS).print_form(
+        printed = self.registration.within(PICTURE_SECONDS).print_form01(
             number=number, tracking_code=_tracking_code(request)
         )
         named = {"Content-Disposition": f'inline; filename="to-khai-{number}.pdf"'}

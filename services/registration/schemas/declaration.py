@@ -6,16 +6,18 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from services.registration.domain.declaration import Declaration
-from services.registration.media.form_data import FormData
+from services.registration.domain.kinds import KINDS, kinds_declared_with
 from services.registration.schemas.address import AddressForm
-from shared.forms import Accepted, Choice, Code, Flag, Form, Mail, Mobile, Name, Nested
-from shared.language.values import AGENCY_CODE, INSURANCE_CODE, Agency, DeclarationKind, Language, Status
+from services.registration.schemas.agency import AgencyView, agency_view
+from shared.forms import Accepted, Choice, Code, Flag, Form, Mail, Mobile, Name, Nested, read
+from shared.language.clock import stamp
+from shared.language.values import AGENCY_CODE, INSURANCE_CODE, DeclarationKind, Language, Status
 
 UPLOAD_ID = r"[0-9a-f-]{36}"
 
 
 class IdDocumentForm(Form):
-    """The paper shown at the desk; its number is checked against its type by the rules of the desk."""
+    """The document shown to the officer; the rules check its number against its type."""
 
     type = Choice(("cccd", "cmnd", "passport"), required=True)
     number = Code(r"[0-9A-Z]{6,12}", "not_an_id_number", required=True)
@@ -32,7 +34,7 @@ class PhotosForm(Form):
 class DeclarationForm(Form):
     """A declaration of kind `register` (S33-S49)."""
 
-    kind = Choice((DeclarationKind.REGISTER,), required=True)
+    kind = Choice(kinds_declared_with("DeclarationForm"), required=True)
     insurance_code = Code(INSURANCE_CODE.pattern, "not_an_insurance_code", required=True)
     full_name = Name(required=True)
     id_document = Nested(IdDocumentForm, required=True)
@@ -46,14 +48,27 @@ class DeclarationForm(Form):
     commitment = Accepted(required=True)
 
 
+FORMS: dict[str, type[Form]] = {"DeclarationForm": DeclarationForm}  # by the names in domain/kinds.py
+
+
+def read_declaration(sent: Any) -> dict[str, Any]:
+    """Check a declaration by the form of its kind, and return what it says.
+
+    Raises:
+        Invalid: naming the fields at fault.
+    """
+    return read(FORMS[form_of(sent)], sent)
+
+
+def form_of(sent: Any) -> str:
+    """Return the name of the form of the kind that is sent; a kind that cannot be submitted is refused by any form."""
+    kind = sent.get("kind") if isinstance(sent, dict) else None
+    row = KINDS[DeclarationKind(kind)] if kind in list(DeclarationKind) else None
+    return row.form if row is not None and row.form is not None else "DeclarationForm"
+
+
 class LanguageForm(Form):
     language = Choice(Language, load_default=Language.VIETNAMESE.value)
-
-
-class AgencyView(Schema):
-    code = fields.String(required=True)
-    name = fields.String(required=True)
-    address = fields.String(allow_none=True)
 
 
 class HistoryView(Schema):
@@ -121,32 +136,3 @@ def declaration_view(declaration: Declaration, now: datetime) -> dict[str, Any]:
     if declaration.reason is not None:
         view["reason"] = declaration.reason
     return view
-
-
-def agency_view(agency: Agency) -> dict[str, Any]:
-    return {"code": agency.code, "name": agency.name, "address": agency.address}
-
-
-def form_data(declaration: Declaration) -> FormData:
-    """Return what Form 01 shows of a declaration that still has its personal data."""
-    assert declaration.applicant is not None and declaration.insurance_code is not None
-    applicant = declaration.applicant
-    return FormData(
-        number=declaration.number,
-        kind=DeclarationKind(declaration.kind),
-        tracking_code=declaration.tracking_code,
-        full_name=applicant.full_name,
-        insurance_code=declaration.insurance_code,
-        id_document=applicant.id_document,
-        address=applicant.address,
-        phone=applicant.contact.phone,
-        email=applicant.contact.email,
-        agency=declaration.agency,
-        submitted_at=declaration.submitted_at,
-        expires_at=declaration.expires_at,
-    )
-
-
-def stamp(moment: datetime) -> str:
-    """Return a moment in RFC 3339, UTC, to the second's thousandth."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
