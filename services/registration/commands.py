@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from services.registration import models
-from services.registration.schemas.address import province_code
+from services.registration.domain.places import province_code
 from shared import settings
 from shared.storage.database import Database
 

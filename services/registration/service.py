@@ -11,6 +11,7 @@ import orjson
 from eventlet.semaphore import Semaphore
 
 from services.registration import models
+from services.registration.domain import places
 from services.registration.domain.account import first_password
 from services.registration.domain.declaration import Declaration
 from services.registration.domain.qr import read_qr
@@ -18,7 +19,8 @@ from services.registration.domain.upload import FOLDERS, Upload, upload_key
 from services.registration.handlers import account, declaration, upload
 from services.registration.media.form_data import FormData
 from services.registration.media.picture import read_picture, read_qr_picture
-from services.registration.schemas import address
+from services.registration.schemas.address import place_list
+from services.registration.schemas.agency import AgencySearchForm
 from services.registration.schemas.declaration import (
     DeclarationForm,
     LanguageForm,
@@ -26,14 +28,8 @@ from services.registration.schemas.declaration import (
     form_data,
     submitted_view,
 )
-from services.registration.schemas.upload import (
-    AgencySearchForm,
-    PhotoForm,
-    QrForm,
-    UploadForm,
-    place_list,
-    upload_view,
-)
+from services.registration.schemas.qr import QrForm
+from services.registration.schemas.upload import PhotoForm, UploadForm, upload_view
 from shared import forms
 from shared.framework import Database, Desk, Files, GreenStore, Sealed, Setting, every, in_thread, listen, rpc
 from shared.language.clock import utc_now
@@ -179,19 +175,19 @@ class Registration(Desk):
 
     @rpc
     def list_provinces(self) -> dict[str, Any]:
-        return place_list({code: province["name"] for code, province in address.provinces().items()})
+        return place_list({code: province["name"] for code, province in places.provinces().items()})
 
     @rpc
     def list_wards(self, code: str) -> dict[str, Any]:
-        province = address.province_code(code)
+        province = places.province_code(code)
         if province is None:
             raise NotFound
-        return place_list(address.provinces()[province]["wards"])
+        return place_list(places.provinces()[province]["wards"])
 
     @rpc
     def list_agencies(self, search: Any) -> dict[str, Any]:
         wanted = forms.read(AgencySearchForm, search)
-        province = wanted["province_code"] and (address.province_code(wanted["province_code"]) or "none")
+        province = wanted["province_code"] and (places.province_code(wanted["province_code"]) or "none")
         with self.database.read() as session:
             found = models.open_agencies(session, utc_now().date(), province, wanted["cursor"], wanted["limit"] + 1)
         page = found[: wanted["limit"]]

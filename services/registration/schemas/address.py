@@ -1,39 +1,13 @@
-"""Addresses by today's provinces and wards (A2).
+"""Addresses by today's provinces and wards (A2), and the lists a form chooses them from."""
 
-vietnam-provinces carries the statistical office's list; it is read as data, its enums are not imported.
-"""
-
-import re
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import orjson
-from marshmallow import post_load
+from marshmallow import Schema, fields, post_load
 
+from services.registration.domain.places import province_code, provinces
 from shared.forms import Code, Form, Line, refuse
 from shared.language.errors import FieldError
-from shared.language.text import tidy
 from shared.language.values import Address
-
-
-@cache
-def provinces() -> dict[str, dict[str, Any]]:
-    """Return today's provinces by two-digit code: name, and wards (name by five-digit code)."""
-    listed = orjson.loads((files("vietnam_provinces") / "data" / "nested-divisions.json").read_bytes())
-    return {
-        f"{province['code']:02d}": {
-            "name": province["name"],
-            "wards": {f"{ward['code']:05d}": tidy(ward["name"]) for ward in province["wards"]},
-        }
-        for province in listed
-    }
-
-
-def province_code(text: str) -> str | None:
-    """Return today's two-digit code for one written with two or three digits (A1), or None."""
-    code = f"{int(text):02d}" if re.fullmatch(r"[0-9]{1,3}", text, re.ASCII) else ""
-    return code if code in provinces() else None
 
 
 class AddressForm(Form):
@@ -61,6 +35,20 @@ class AddressForm(Form):
             district=data["district"],
             street=data["street"],
         )
+
+
+class PlaceView(Schema):
+    code = fields.String(required=True)
+    name = fields.String(required=True)
+
+
+class ProvinceList(Schema):
+    items = fields.List(fields.Nested(PlaceView), required=True)
+    next_cursor = fields.String(allow_none=True, required=True)
+
+
+def place_list(places: dict[str, str]) -> dict[str, Any]:
+    return {"items": [{"code": code, "name": name} for code, name in places.items()], "next_cursor": None}
 
 
 def refuse_field(field: str, code: str) -> Any:

@@ -8,8 +8,9 @@ from marshmallow import Schema, fields
 from services.registration.domain.declaration import Declaration
 from services.registration.media.form_data import FormData
 from services.registration.schemas.address import AddressForm
+from services.registration.schemas.agency import AgencyView, agency_view
 from shared.forms import Accepted, Choice, Code, Flag, Form, Mail, Mobile, Name, Nested
-from shared.language.values import Agency, DeclarationKind, Language, Status
+from shared.language.values import DeclarationKind, Language, Status
 
 UPLOAD_ID = r"[0-9a-f-]{36}"
 
@@ -48,12 +49,6 @@ class DeclarationForm(Form):
 
 class LanguageForm(Form):
     language = Choice(Language, load_default=Language.VIETNAMESE.value)
-
-
-class AgencyView(Schema):
-    code = fields.String(required=True)
-    name = fields.String(required=True)
-    address = fields.String(allow_none=True)
 
 
 class HistoryView(Schema):
@@ -121,10 +116,6 @@ def declaration_view(declaration: Declaration, now: datetime) -> dict[str, Any]:
     if declaration.reason is not None:
         view["reason"] = declaration.reason
     return view
-
-
-def agency_view(agency: Agency) -> dict[str, Any]:
-    return {"code": agency.code, "name": agency.name, "address": agency.address}
 
 
 def form_data(declaration: Declaration) -> FormData:

@@ -1,11 +1,11 @@
-"""An upload as it comes in and goes out, and the lists the pickers of the form show."""
+"""An upload as it comes in and goes out."""
 
 from typing import Any
 
 from marshmallow import Schema, fields
 
 from services.registration.domain.upload import Upload
-from shared.forms import CODES, Choice, Code, Count, Form
+from shared.forms import Choice, Code, Form
 from shared.language.values import Purpose
 
 
@@ -26,45 +26,6 @@ class UploadView(Schema):
     bytes = fields.Integer(required=True)
 
 
-class QrForm(Form):
-    """A scanned text; an image is sent as multipart instead."""
-
-    payload = fields.Raw(required=True, error_messages=CODES)
-
-
-class QrView(Schema):
-    """What a card's code says. Dates are YYYY-MM-DD, or YYYY where only the year is known."""
-
-    kind = fields.String(required=True)
-    fields_ = fields.Dict(keys=fields.String(), values=fields.String(allow_none=True), data_key="fields", required=True)
-
-
-class AgencySearchForm(Form):
-    province_code = Code(r"[0-9]{2,3}", "not_a_province_code", load_default=None)
-    limit = Count(1, 100, load_default=100)
-    cursor = Code(r"[0-9]{1,5}", "not_a_cursor", load_default="")
-
-
-class PlaceView(Schema):
-    code = fields.String(required=True)
-    name = fields.String(required=True)
-
-
-class AgencyListItem(PlaceView):
-    address = fields.String(allow_none=True)
-    province_code = fields.String(required=True)
-
-
-class ProvinceList(Schema):
-    items = fields.List(fields.Nested(PlaceView), required=True)
-    next_cursor = fields.String(allow_none=True, required=True)
-
-
-class AgencyList(Schema):
-    items = fields.List(fields.Nested(AgencyListItem), required=True)
-    next_cursor = fields.String(allow_none=True, required=True)
-
-
 def upload_view(upload: Upload) -> dict[str, Any]:
     return {
         "upload_id": upload.upload_id,
@@ -72,7 +33,3 @@ def upload_view(upload: Upload) -> dict[str, Any]:
         "content_type": upload.content_type,
         "bytes": upload.bytes,
     }
-
-
-def place_list(places: dict[str, str]) -> dict[str, Any]:
-    return {"items": [{"code": code, "name": name} for code, name in places.items()], "next_cursor": None}
