@@ -35,6 +35,7 @@ NAME_CHARACTERS = r"[^\x00-\x1f!-&(-,/-@\[-`{-\x7f]+"
 ADDRESS_CHARACTERS = r"[^\x00-\x1f!\"$%*;-@\[-`{-\x7f]+"
 NUMERALS = {"No", "Nl"}  # circled and Roman numerals, which \w takes for letters
 Value = TypeVar("Value")
+Check = Callable[[str], Any]
 
 
 class Form(Schema):
@@ -152,6 +153,11 @@ def refuse(code: str, **details: Any) -> ValidationError:
     return ValidationError([FieldError("", code, details)])
 
 
+def refuse_field(field: str, code: str) -> ValidationError:
+    """Return the refusal of one field from a check over several."""
+    return ValidationError({field: [FieldError("", code)]})
+
+
 def rfc3339(moment: datetime | str) -> str:
     """Return a UTC time, or one in ISO format, as RFC 3339 to the millisecond."""
     at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
@@ -217,7 +223,7 @@ class PlainText(Strict[str], fields.String):
 class Text(PlainText):
     """One line of text: NFC, single spaces, no control or direction characters, at most ``longest`` long."""
 
-    def __init__(self, longest: int, *, checks: Iterable[Callable[[str], Any]] = (), **options: Any) -> None:
+    def __init__(self, longest: int, *, checks: Iterable[Check] = (), **options: Any) -> None:
         self.longest = longest
         super().__init__(validate=[Length(1, longest), *checks], **options)
 
@@ -241,7 +247,7 @@ class AddressLine(Text):
     """A line of an address: letters, digits, spaces and the signs that addresses have."""
 
     def __init__(self, longest: int = 200, **options: Any) -> None:
-        checks = [Matches(ADDRESS_CHARACTERS, "unusual_characters"), _is_address_line]
+        checks: list[Check] = [Matches(ADDRESS_CHARACTERS, "unusual_characters"), _is_address_line]
         super().__init__(longest, checks=checks, **options)
 
 
@@ -358,6 +364,10 @@ class Count(Strict[int], fields.Integer):
         if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,9}", value, re.ASCII):
             raise refuse("not_a_number")
         return int(value)
+
+
+class Whole(Strict[int], fields.Integer):
+    """A whole number in a view."""
 
 
 class Day(Strict[date], fields.Date):

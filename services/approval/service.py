@@ -10,13 +10,14 @@ from services.approval.domain.review import Review
 from services.approval.handlers import officer, review
 from services.approval.schemas.review import (
     ApprovalForm,
+    DecisionView,
+    OfficerSessionView,
+    ReviewItem,
     ReviewSearchForm,
+    ReviewView,
     SignInForm,
     rejection_reason,
-    review_item,
     review_list,
-    review_view,
-    stamp,
 )
 from shared import forms
 from shared.framework import Client, Database, Desk, Files, GreenStore, Setting, every, in_thread, in_time, listen, rpc
@@ -52,7 +53,7 @@ class Approval(Desk):
         token = new_token()
         with self.database.begin() as session:
             opened = officer.finish_sign_in(session, found.username, token, at=utc_now())
-        return {"token": token, "expires_at": stamp(opened.expires_at)}
+        return OfficerSessionView.of(opened, token=token)
 
     def _begin_sign_in(self, username: str, at: datetime) -> Officer | None:
         with self.database.begin() as session:
@@ -79,21 +80,22 @@ class Approval(Desk):
         at = utc_now()
         with self.database.read() as session:
             found = review.find_review(session, officer.officer_behind(session, token, at=at), number)
-        return review_view(found, self._match(found), at)
+        match = self._match(found)
+        return ReviewView.of(found, at, register_check={"result": match} if match else None)
 
     @rpc
-    def take_review(self, token: str, number: str) -> dict[str, Any]:
+    def receive_declaration(self, token: str, number: str) -> dict[str, Any]:
         at = utc_now()
         with self.database.begin() as session:
             asking = officer.officer_behind(session, token, at=at)
-            return review_item(review.take_review(session, asking, number, at=at), at)
+            return ReviewItem.of(review.take_review(session, asking, number, at=at), at)
 
     @rpc
-    def give_back_review(self, token: str, number: str) -> dict[str, Any]:
+    def return_declaration(self, token: str, number: str) -> dict[str, Any]:
         at = utc_now()
         with self.database.begin() as session:
             asking = officer.officer_behind(session, token, at=at)
-            return review_item(review.give_back_review(session, asking, number, at=at), at)
+            return ReviewItem.of(review.give_back_review(session, asking, number, at=at), at)
 
     @rpc
     def check_review(self, token: str, number: str) -> None:
@@ -120,7 +122,7 @@ class Approval(Desk):
             raise
         if old.startswith(review.OWN_FOLDER):
             self.files.remove(old)
-        return review_item(changed, at)
+        return ReviewItem.of(changed, at)
 
     # the decision
 
@@ -137,7 +139,7 @@ class Approval(Desk):
         person = check_person(self._person(wanted), wanted.full_name or "")
         with self.database.begin() as session:
             review.approve_declaration(session, asking, number, person, at=utc_now())
-        return {"status": Status.APPROVED}
+        return DecisionView.of({"status": Status.APPROVED})
 
     @rpc
     def reject_declaration(self, token: str, number: str, form: Any) -> dict[str, Any]:
@@ -145,7 +147,7 @@ class Approval(Desk):
         with self.database.begin() as session:
             asking = officer.officer_behind(session, token, at=at)
             review.reject_declaration(session, asking, number, rejection_reason(form), at=at)
-        return {"status": Status.REJECTED}
+        return DecisionView.of({"status": Status.REJECTED})
 
     def _person(self, wanted: Review) -> Any:
         assert wanted.insurance_code is not None

@@ -20,16 +20,16 @@ from services.registration.handlers import account, declaration, upload
 from services.registration.media.form_data import FormData
 from services.registration.media.picture import read_picture, read_qr_picture
 from services.registration.schemas.address import place_list
-from services.registration.schemas.agency import AgencySearchForm
+from services.registration.schemas.agency import AgencyList, AgencySearchForm
 from services.registration.schemas.declaration import (
     DeclarationForm,
+    DeclarationView,
     LanguageForm,
-    declaration_view,
+    SubmittedView,
     form_data,
-    submitted_view,
 )
-from services.registration.schemas.qr import QrForm
-from services.registration.schemas.upload import PhotoForm, UploadForm, upload_view
+from services.registration.schemas.qr import QrForm, QrView
+from services.registration.schemas.upload import PhotoForm, UploadForm, UploadView
 from shared import forms
 from shared.framework import Database, Desk, Files, GreenStore, Sealed, Setting, every, in_thread, listen, rpc
 from shared.language.clock import utc_now
@@ -90,7 +90,7 @@ class Registration(Desk):
                     scoped("upload", idempotency_key),
                     mark,
                     kept.created_at,
-                    lambda: upload_view(upload.keep_upload(session, replace(kept))),
+                    lambda: UploadView.of(upload.keep_upload(session, replace(kept))),
                 )
 
         answer: dict[str, Any] = {}
@@ -107,7 +107,7 @@ class Registration(Desk):
         upload_id = forms.read(PhotoForm, form)["upload_id"]
         with self.database.read() as session:
             found = upload.find_upload(session, upload_id)
-            return {**upload_view(found), "key": found.key}
+            return {**UploadView.of(found), "key": found.key}
 
     @rpc
     def drop_upload(self, form: Any) -> None:
@@ -133,13 +133,13 @@ class Registration(Desk):
 
     def _submit(self, session: Any, checked: dict[str, Any], at: datetime) -> dict[str, Any]:
         taken = declaration.submit_declaration(session, checked, days=self.declaration_days, at=at)
-        return submitted_view(taken, at)
+        return SubmittedView.of(taken, at)
 
     @rpc
     def get_declaration(self, number: str, tracking_code: str) -> dict[str, Any]:
         with self.database.read() as session:
             found = declaration.find_declaration(session, number=number, tracking_code=tracking_code)
-            return declaration_view(found, utc_now())
+            return DeclarationView.of(found, utc_now())
 
     @rpc
     def withdraw_declaration(self, number: str, tracking_code: str) -> None:
@@ -147,7 +147,7 @@ class Registration(Desk):
             declaration.withdraw_declaration(session, number=number, tracking_code=tracking_code, at=utc_now())
 
     @rpc
-    def print_form(self, number: str, tracking_code: str) -> dict[str, Any]:
+    def print_form01(self, number: str, tracking_code: str) -> dict[str, Any]:
         """Return Form 01 of a declaration as PDF, in base64."""
         with self.database.read() as session:
             found = declaration.find_declaration(session, number=number, tracking_code=tracking_code)
@@ -171,7 +171,7 @@ class Registration(Desk):
         if not isinstance(payload, str):
             raise Invalid(errors=[FieldError("payload", forms.WRONG_TYPE)])
         reading = read_qr(payload)
-        return {"kind": reading.kind, "fields": reading.fields}
+        return QrView.of(reading)
 
     @rpc
     def list_provinces(self) -> dict[str, Any]:
@@ -191,7 +191,7 @@ class Registration(Desk):
         with self.database.read() as session:
             found = models.open_agencies(session, utc_now().date(), province, wanted["cursor"], wanted["limit"] + 1)
         page = found[: wanted["limit"]]
-        return {"items": page, "next_cursor": page[-1]["code"] if len(found) > len(page) else None}
+        return AgencyList.of({"items": page, "next_cursor": page[-1]["code"] if len(found) > len(page) else None})
 
     # what this desk and the others tell
 
