@@ -32,7 +32,7 @@ NAME = re.compile(rf"(?:{LETTER})+(?:[ .'’-]+(?:{LETTER})+)*\.?")
 ADDRESS_LINE = re.compile(rf"(?:{LETTER}|\d|[ ,./()&#:+-]|(?<=\w)['’](?=[^\W\d_]))+")
 # What JSON Schema can say of the two: its \W is ASCII only, so it names the ASCII characters they never have
 NAME_CHARACTERS = r"[^\x00-\x1f!-&(-,/-@\[-`{-\x7f]+"
-ADDRESS_CHARACTERS = r"[^\x00-\x1f!\"$%*;-@\[-`{-\x7f]+"
+ADDRESS_CHARACTERS = r'[^\x00-\x1f!"$%*;-@\[-`{-\x7f]+'
 NUMERALS = {"No", "Nl"}  # circled and Roman numerals, which \w takes for letters
 Value = TypeVar("Value")
 Check = Callable[[str], Any]
@@ -213,6 +213,7 @@ class Strict(fields.Field[Value]):
     def __init__(self, *, example: Any = None, about: str = "", **options: Any) -> None:
         said = {"examples": [example]} if example is not None else {}
         metadata = {**options.pop("metadata", {}), **said, **({"description": about} if about else {})}
+        options.setdefault("allow_none", False)  # marshmallow would take null where that is the default
         super().__init__(metadata=metadata, **options)
 
 

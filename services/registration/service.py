@@ -189,7 +189,9 @@ class Registration(Desk):
         wanted = forms.read(AgencySearchForm, search)
         province = wanted["province_code"] and (places.province_code(wanted["province_code"]) or "none")
         with self.database.read() as session:
-            found = models.open_agencies(session, utc_now().date(), province, wanted["cursor"], wanted["limit"] + 1)
+            found = models.open_agencies(
+                session, utc_now().date(), province, wanted["cursor"] or "", wanted["limit"] + 1
+            )
         page = found[: wanted["limit"]]
         return AgencyList.of({"items": page, "next_cursor": page[-1]["code"] if len(found) > len(page) else None})
 

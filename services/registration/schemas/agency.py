@@ -9,7 +9,7 @@ from shared.forms import Code, Count, Form, PlainText, View
 class AgencySearchForm(Form):
     province_code = Code(PROVINCE_CODE, "not_a_province_code", load_default=None, example="79")
     limit = Count(1, 100, load_default=100, example=50)
-    cursor = Code(r"[0-9]{1,5}", "not_a_cursor", load_default="", example="07921")
+    cursor = Code(r"[0-9]{1,5}", "not_a_cursor", load_default=None, example="07921")
 
 
 class AgencyView(View):
