@@ -10,6 +10,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from services import SERVICES
 from shared import metrics
+from shared.language.events import EVENTS
 from tests.architecture.sources import ROOT, log_events, trees
 from vssid import command, documents
 
@@ -121,7 +122,7 @@ def test_the_card_of_a_desk_names_what_it_answers_hears_and_tells():
             assert not {one for one in words_of(card["answers"]) if "_" in one} - answers, desk
         hears = {kind.__name__ for where, _, kind in heard if where == desk}
         assert {word for word in words_of(card["hears"]) if word[0].isupper()} == hears, desk
-        tells = {kind.__name__ for kind in documents.EVENTS.values() if kind.speaker == desk}
+        tells = {kind.__name__ for kind in EVENTS.values() if kind.speaker == desk}
         assert {word for word in words_of(card["tells"]) if word[0].isupper()} == tells, desk
 
 
