@@ -26,20 +26,20 @@ from services.notification.domain.message import (
 from services.notification.domain.occasion import Occasion
 from services.notification.schemas.message import MessageView, delivery_told
 from shared import logs, metrics
-from shared.framework import (
-    Client,
+from shared.framework.consumers import listen
+from shared.framework.providers import (
+    ClientProvider,
     Crew,
-    Database,
-    Desk,
-    Files,
-    GreenStore,
-    Sealed,
-    Setting,
-    every,
+    DatabaseProvider,
+    FilesProvider,
+    GreenFileStore,
+    SealProvider,
+    SettingProvider,
     in_time,
-    listen,
-    rpc,
 )
+from shared.framework.rpc import rpc
+from shared.framework.service import Service
+from shared.framework.timers import every
 from shared.language.clock import utc_now
 from shared.language.errors import Unavailable
 from shared.language.events import (
@@ -49,8 +49,7 @@ from shared.language.events import (
     DeclarationSubmitted,
     DeclarationWithdrawn,
 )
-from shared.storage.database import Database as DeskDatabase
-from shared.storage.database import again_on_conflict
+from shared.storage.database import Database
 from shared.storage.seals import BrokenSeal, Seal
 
 SENDERS = 8  # messages of one channel under way at once
@@ -80,22 +79,22 @@ class Lost(Exception):
         super().__init__(code)
 
 
-class Notification(Desk):
+class Notification(Service):
     """Tells people, by SMS and by mail."""
 
     name = "notification"
 
-    database: DeskDatabase = Database(models.metadata)
-    files: GreenStore = Files()
-    seal: Seal = Sealed()
-    sms: Carriers = Client(clients.sms_carriers)
-    mail: Carriers = Client(clients.mail_carriers)
+    database: Database = DatabaseProvider(models.metadata)
+    files: GreenFileStore = FilesProvider()
+    seal: Seal = SealProvider()
+    sms: Carriers = ClientProvider(clients.sms_carriers)
+    mail: Carriers = ClientProvider(clients.mail_carriers)
     crew: Crew = Crew(SENDERS)
-    public_url: str = Setting("public")
-    sms_accents: bool = Setting("sms_accents")
-    carrier_timeout: float = Setting("carrier_timeout")
-    settle_after: float = Setting("settle_after")
-    delays: tuple[float, ...] = Setting("delays")
+    public_url: str = SettingProvider("public")
+    sms_accents: bool = SettingProvider("sms_accents")
+    carrier_timeout: float = SettingProvider("carrier_timeout")
+    settle_after: float = SettingProvider("settle_after")
+    delays: tuple[float, ...] = SettingProvider("delays")
 
     # what the other desks tell
 
@@ -119,11 +118,7 @@ class Notification(Desk):
 
     @listen(DeclarationWithdrawn)
     def on_declaration_withdrawn(self, event: DeclarationWithdrawn) -> None:
-        def withdraw() -> None:
-            with self.database.begin() as session:
-                handlers.withdraw(session, event)
-
-        again_on_conflict(withdraw)
+        self.database.run(handlers.withdraw, event)
 
     def _tell(self, told: Occasion) -> None:
         """Keep the messages of an occasion, and have free hands send them."""
@@ -131,7 +126,7 @@ class Notification(Desk):
         hands = {channel: self._preferred(channel) for channel, hand in ready.items() if hand is not None}
         taken: dict[str, Message] = {}
         try:
-            taken = again_on_conflict(lambda: self._queue(told, hands))
+            taken = self._queue(told, hands)
         finally:
             for channel, hand in ready.items():
                 if hand is not None:
@@ -140,16 +135,15 @@ class Notification(Desk):
             self.send_messages()
 
     def _queue(self, told: Occasion, hands: dict[Channel, str]) -> dict[str, Message]:
-        with self.database.begin() as session:
-            taken = handlers.tell(
-                session,
-                told,
-                accents=self.sms_accents,
-                request_id=logs.request_id(),
-                at=utc_now(),
-                lease=self._lease,
-                hands=hands,
-            )
+        taken = self.database.run(
+            handlers.tell,
+            told,
+            accents=self.sms_accents,
+            request_id=logs.request_id(),
+            at=utc_now(),
+            lease=self._lease,
+            hands=hands,
+        )
         return {message.channel: message for message in taken}
 
     # what carriers tell later, and what officers ask

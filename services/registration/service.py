@@ -3,15 +3,12 @@
 import base64
 import hashlib
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-import orjson
 from eventlet.semaphore import Semaphore
 
 from services.registration import models
-from services.registration.domain import places
 from services.registration.domain.account import first_password
 from services.registration.domain.declaration import Declaration
 from services.registration.domain.qr import read_qr
@@ -19,19 +16,35 @@ from services.registration.domain.upload import FOLDERS, Upload, upload_key
 from services.registration.handlers import account, declaration, upload
 from services.registration.media.form_data import FormData
 from services.registration.media.picture import read_picture, read_qr_picture
-from services.registration.schemas.address import place_list
-from services.registration.schemas.agency import AgencyList, AgencySearchForm
+from services.registration.schemas import address
 from services.registration.schemas.declaration import (
     DeclarationForm,
-    DeclarationView,
     LanguageForm,
-    SubmittedView,
+    declaration_view,
     form_data,
+    submitted_view,
 )
-from services.registration.schemas.qr import QrForm, QrView
-from services.registration.schemas.upload import PhotoForm, UploadForm, UploadView
+from services.registration.schemas.upload import (
+    AgencySearchForm,
+    PhotoForm,
+    QrForm,
+    UploadForm,
+    place_list,
+    upload_view,
+)
 from shared import forms
-from shared.framework import Database, Desk, Files, GreenStore, Sealed, Setting, every, in_thread, listen, rpc
+from shared.framework.consumers import listen
+from shared.framework.providers import (
+    DatabaseProvider,
+    FilesProvider,
+    GreenFileStore,
+    SealProvider,
+    SettingProvider,
+    in_thread,
+)
+from shared.framework.rpc import rpc
+from shared.framework.service import Service
+from shared.framework.timers import every
 from shared.language.clock import utc_now
 from shared.language.errors import FieldError, Invalid, NotFound
 from shared.language.events import (
@@ -43,25 +56,24 @@ from shared.language.events import (
     DeclarationSubmitted,
 )
 from shared.language.values import new_id
-from shared.storage.database import Database as DeskDatabase
-from shared.storage.database import again_on_conflict, answer_once, forget_answers
+from shared.storage.database import Database
+from shared.storage.idempotency import KEY_LIFETIME, forget_keys, scoped_key
 from shared.storage.passwords import hash_drawn_password
 from shared.storage.seals import Seal
 
-ANSWERS_LIFE = timedelta(hours=24)  # how long an idempotency key is remembered
 FILES_AT_ONCE = 100
 PRINTER = Semaphore(1)  # printing is all Python: more at once would take the interpreter from those who submit
 
 
-class Registration(Desk):
+class Registration(Service):
     """Takes declarations and keeps accounts."""
 
     name = "registration"
 
-    database: DeskDatabase = Database(models.metadata)
-    files: GreenStore = Files()
-    seal: Seal = Sealed()
-    declaration_days: float = Setting("declaration_days")
+    database: Database = DatabaseProvider(models.metadata)
+    files: GreenFileStore = FilesProvider()
+    seal: Seal = SealProvider()
+    declaration_days: float = SettingProvider("declaration_days")
 
     # uploads
 
@@ -70,7 +82,6 @@ class Registration(Desk):
         """Read the picture that lies under the key ``incoming``, and keep what is left of it: its pixels."""
         purpose = forms.read(UploadForm, form)["purpose"]
         raw = self.files.get(incoming)
-        mark = fingerprint([purpose, hashlib.sha256(raw).hexdigest()])
         picture = in_thread(read_picture, raw)
         upload_id = new_id()
         kept = Upload(
@@ -83,19 +94,11 @@ class Registration(Desk):
         )
         self.files.put(kept.key, picture.data)
 
-        def keep() -> dict[str, Any]:
-            with self.database.begin() as session:
-                return answer_once(
-                    session,
-                    scoped("upload", idempotency_key),
-                    mark,
-                    kept.created_at,
-                    lambda: UploadView.of(upload.keep_upload(session, replace(kept))),
-                )
-
+        body = [purpose, hashlib.sha256(raw).hexdigest()]
         answer: dict[str, Any] = {}
         try:
-            answer = again_on_conflict(keep)
+            key = scoped_key("upload", idempotency_key)
+            answer = self.database.once(key, body, upload_view, upload.keep_upload, kept)
         finally:
             if answer.get("upload_id") != upload_id:
                 self.files.remove(kept.key)
@@ -107,7 +110,7 @@ class Registration(Desk):
         upload_id = forms.read(PhotoForm, form)["upload_id"]
         with self.database.read() as session:
             found = upload.find_upload(session, upload_id)
-            return {**UploadView.of(found), "key": found.key}
+            return {**upload_view(found), "key": found.key}
 
     @rpc
     def drop_upload(self, form: Any) -> None:
@@ -123,23 +126,16 @@ class Registration(Desk):
         """Take a declaration; answer with its number, tracking code and deadline."""
         checked = forms.read(DeclarationForm, form)
         checked |= forms.read(LanguageForm, {"language": language})
-        key, mark, at = scoped("declaration", idempotency_key), fingerprint(form), utc_now()
-
-        def submit() -> dict[str, Any]:
-            with self.database.begin() as session:
-                return answer_once(session, key, mark, at, lambda: self._submit(session, checked, at))
-
-        return again_on_conflict(submit)
-
-    def _submit(self, session: Any, checked: dict[str, Any], at: datetime) -> dict[str, Any]:
-        taken = declaration.submit_declaration(session, checked, days=self.declaration_days, at=at)
-        return SubmittedView.of(taken, at)
+        key, at = scoped_key("declaration", idempotency_key), utc_now()
+        answer = partial(submitted_view, now=at)
+        submit = declaration.submit_declaration
+        return self.database.once(key, form, answer, submit, checked, days=self.declaration_days, at=at)
 
     @rpc
     def get_declaration(self, number: str, tracking_code: str) -> dict[str, Any]:
         with self.database.read() as session:
             found = declaration.find_declaration(session, number=number, tracking_code=tracking_code)
-            return DeclarationView.of(found, utc_now())
+            return declaration_view(found, utc_now())
 
     @rpc
     def withdraw_declaration(self, number: str, tracking_code: str) -> None:
@@ -147,7 +143,7 @@ class Registration(Desk):
             declaration.withdraw_declaration(session, number=number, tracking_code=tracking_code, at=utc_now())
 
     @rpc
-    def print_form01(self, number: str, tracking_code: str) -> dict[str, Any]:
+    def print_form(self, number: str, tracking_code: str) -> dict[str, Any]:
         """Return Form 01 of a declaration as PDF, in base64."""
         with self.database.read() as session:
             found = declaration.find_declaration(session, number=number, tracking_code=tracking_code)
@@ -171,29 +167,27 @@ class Registration(Desk):
         if not isinstance(payload, str):
             raise Invalid(errors=[FieldError("payload", forms.WRONG_TYPE)])
         reading = read_qr(payload)
-        return QrView.of(reading)
+        return {"kind": reading.kind, "fields": reading.fields}
 
     @rpc
     def list_provinces(self) -> dict[str, Any]:
-        return place_list({code: province["name"] for code, province in places.provinces().items()})
+        return place_list({code: province["name"] for code, province in address.provinces().items()})
 
     @rpc
     def list_wards(self, code: str) -> dict[str, Any]:
-        province = places.province_code(code)
+        province = address.province_code(code)
         if province is None:
             raise NotFound
-        return place_list(places.provinces()[province]["wards"])
+        return place_list(address.provinces()[province]["wards"])
 
     @rpc
     def list_agencies(self, search: Any) -> dict[str, Any]:
         wanted = forms.read(AgencySearchForm, search)
-        province = wanted["province_code"] and (places.province_code(wanted["province_code"]) or "none")
+        province = wanted["province_code"] and (address.province_code(wanted["province_code"]) or "none")
         with self.database.read() as session:
-            found = models.open_agencies(
-                session, utc_now().date(), province, wanted["cursor"] or "", wanted["limit"] + 1
-            )
+            found = models.open_agencies(session, utc_now().date(), province, wanted["cursor"], wanted["limit"] + 1)
         page = found[: wanted["limit"]]
-        return AgencyList.of({"items": page, "next_cursor": page[-1]["code"] if len(found) > len(page) else None})
+        return {"items": page, "next_cursor": page[-1]["code"] if len(found) > len(page) else None}
 
     # what this desk and the others tell
 
@@ -245,7 +239,7 @@ class Registration(Desk):
     @every()
     def expire_declarations(self) -> None:
         """End declarations past their time, however many there are (S59)."""
-        at = self.database.surely_past(utc_now())
+        at = self.database.earliest_now(utc_now())
         while True:
             with self.database.begin() as session:
                 if not declaration.expire_declarations(session, at=at):
@@ -254,10 +248,10 @@ class Registration(Desk):
     @every()
     def clear_away(self) -> None:
         """Delete uploads nobody used, old answers, and for good the files whose rows are gone."""
-        at = self.database.surely_past(utc_now())
+        at = self.database.earliest_now(utc_now())
         with self.database.begin() as session:
             upload.drop_unused_uploads(session, at=at)
-            forget_answers(session, at - ANSWERS_LIFE)
+            forget_keys(session, before=at - KEY_LIFETIME)
         with self.database.begin() as session:
             keys = models.files_to_erase(session, FILES_AT_ONCE)
         for key in keys:
@@ -280,24 +274,6 @@ class Registration(Desk):
 def batched(keys: list[str], size: int) -> Iterator[list[str]]:
     for first in range(0, len(keys), size):
         yield keys[first : first + size]
-
-
-def fingerprint(body: Any) -> str:
-    """Return what tells one request body from another."""
-    return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-
-def scoped(what: str, idempotency_key: str | None) -> str | None:
-    """Return the key under which an answer is remembered.
-
-    Raises:
-        Invalid: the key is not 1 to 128 printable ASCII characters.
-    """
-    if idempotency_key is None:
-        return None
-    if not (0 < len(idempotency_key) <= 128 and idempotency_key.isascii() and idempotency_key.isprintable()):
-        raise Invalid(errors=[FieldError("Idempotency-Key", "not_an_idempotency_key")])
-    return f"{what}:{idempotency_key}"
 
 
 def printed(data: FormData) -> bytes:

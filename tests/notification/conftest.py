@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from services.notification import clients, models
 from services.notification.domain.message import Message
 from services.notification.service import Notification
-from shared.framework import Crew
-from shared.storage.files import Store
+from shared.framework.providers import Crew
+from shared.storage.files import FileStore
 from shared.storage.seals import Seal
 from tests.support.databases import desk_database
 from tests.support.recorders import MailRecorder, TwilioRecorder
@@ -29,7 +29,7 @@ def desk_with(settings, database):
     def make(**changes):
         chosen = replace(settings, **{"carrier_timeout": 1.0, "settle_after": 0.2, "retry_delays": "0.1,0.2"} | changes)
         desk = Notification()
-        desk.database, desk.seal, desk.files = database, Seal(chosen.seal_key), Store(chosen.store)
+        desk.database, desk.seal, desk.files = database, Seal(chosen.seal_key), FileStore(chosen.store)
         desk.sms, desk.mail, desk.crew = clients.sms_carriers(chosen), clients.mail_carriers(chosen), Crew(8)
         desk.public_url, desk.sms_accents, desk.delays = chosen.public, chosen.sms_accents, chosen.delays
         desk.carrier_timeout, desk.settle_after = chosen.carrier_timeout, chosen.settle_after

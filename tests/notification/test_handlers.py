@@ -11,7 +11,6 @@ from services.notification import handlers, models
 from services.notification.domain.message import Message, State
 from services.notification.domain.occasion import activated, rejected, submitted
 from shared.language.errors import NotFound, Refused
-from shared.storage.database import again_on_conflict
 from tests.support.databases import desk_database
 from tests.support.facts import AT, CONTACT, account_activated
 from tests.support.notification_facts import declaration_rejected, declaration_submitted, declaration_withdrawn
@@ -20,11 +19,7 @@ LEASE = timedelta(seconds=60)
 
 
 def tell(database, occasion, at=AT):
-    def queue():
-        with database.begin() as session:
-            handlers.tell(session, occasion, accents=False, request_id="request-1", at=at)
-
-    again_on_conflict(queue)
+    database.run(handlers.tell, occasion, accents=False, request_id="request-1", at=at)
 
 
 def take(database, channel="sms", at=AT):

@@ -6,15 +6,17 @@ from werkzeug.wrappers import Request, Response
 
 from services.gateway.bodies import form_of
 from services.gateway.routes.parameters import MESSAGE_ID
-from shared.framework import Caller, JsonResponse, Remote, Setting, route
+from shared.framework.http import Caller, JsonResponse, route
+from shared.framework.providers import SettingProvider
+from shared.framework.rpc import RpcProxyProvider
 from shared.language.errors import Forbidden
 
 LONGEST_SIGNATURE = 100
 
 
 class HookRoutes:
-    notification: Any = Remote("notification")
-    public_url: str = Setting("public")
+    notification: Any = RpcProxyProvider("notification")
+    public_url: str = SettingProvider("public")
 
     @route(
         "POST",

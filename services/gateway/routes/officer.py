@@ -7,7 +7,9 @@ from werkzeug.wrappers import Request, Response
 from services.gateway.bodies import json_of
 from services.gateway.identity import PictureLinks, bearer_token
 from services.gateway.routes.parameters import NUMBER, PHOTO_TOKEN, PURPOSE
-from shared.framework import Caller, Files, GreenStore, JsonResponse, Remote, Setting, route
+from shared.framework.http import Caller, JsonResponse, route
+from shared.framework.providers import FilesProvider, GreenFileStore, SettingProvider
+from shared.framework.rpc import RpcProxyProvider
 from shared.language.errors import Locked, NotFound, Refused, Unauthenticated, Unavailable
 
 SIGN_IN_SECONDS = 4.0  # comparing passwords is slow on purpose, and many sign in at eight o'clock
@@ -18,11 +20,11 @@ REVIEW = "/api/v1/officer/reviews/<string:number>"
 
 
 class OfficerRoutes:
-    approval: Any = Remote("approval")
-    notification: Any = Remote("notification")
-    files: GreenStore = Files()
-    register_timeout: float = Setting("register_timeout")
-    rpc_deadline: float = Setting("rpc_deadline")
+    approval: Any = RpcProxyProvider("approval")
+    notification: Any = RpcProxyProvider("notification")
+    files: GreenFileStore = FilesProvider()
+    register_timeout: float = SettingProvider("register_timeout")
+    rpc_deadline: float = SettingProvider("rpc_deadline")
     links: PictureLinks
 
     @route(

@@ -1,6 +1,6 @@
 """Parameters that several routes share."""
 
-from shared.framework import Parameter
+from shared.framework.http import Parameter
 from shared.language.values import Purpose
 
 NUMBER = Parameter("number", "The number of the declaration.", example="2026-0000123", pattern="^[0-9]{4}-[0-9]{7,12}$")

@@ -10,7 +10,9 @@ from werkzeug.wrappers import Request, Response
 from services.gateway.bodies import file_of, json_of
 from services.gateway.problems import language_of
 from services.gateway.routes.parameters import NUMBER, PROVINCE, TRACKING_CODE
-from shared.framework import Files, GreenStore, JsonResponse, Remote, route
+from shared.framework.http import JsonResponse, route
+from shared.framework.providers import FilesProvider, GreenFileStore
+from shared.framework.rpc import RpcProxyProvider
 from shared.language.errors import Invalid, NotFound, Refused
 from shared.language.values import mobile_number, new_id
 
@@ -18,8 +20,8 @@ PICTURE_SECONDS = 8.0  # reading a large picture takes a second; several wait fo
 
 
 class PublicRoutes:
-    registration: Any = Remote("registration")
-    files: GreenStore = Files()
+    registration: Any = RpcProxyProvider("registration")
+    files: GreenFileStore = FilesProvider()
     limits: Any
 
     @route(

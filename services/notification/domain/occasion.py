@@ -2,13 +2,14 @@
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from urllib.parse import quote
 
 from services.notification.domain import texts
 from services.notification.domain.letter import Letter
 from services.notification.domain.sms import composed
 from services.notification.domain.texts import FRAMES, GAP, KINDS, TEXTS
+from shared.language.clock import VIETNAM
 from shared.language.events import (
     AccountActivated,
     DeclarationExpired,
@@ -20,7 +21,6 @@ from shared.language.text import tidy
 from shared.language.values import Agency, Contact, Language
 
 LONG_NAME = re.compile("bảo hiểm xã hội", re.IGNORECASE)  # everybody knows the four letters, and room is short
-VIETNAM = timezone(timedelta(hours=7))  # the whole country, all year round
 
 
 @dataclass(frozen=True, kw_only=True)

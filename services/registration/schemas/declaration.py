@@ -21,7 +21,7 @@ from shared.forms import (
     UtcTime,
     View,
 )
-from shared.language.values import INSURANCE_CODE, Condition, DeclarationKind, Language, Status
+from shared.language.values import AGENCY_CODE, INSURANCE_CODE, Condition, DeclarationKind, Language, Status
 
 # What the history of a declaration may say: its states, and what happened between them
 HISTORY = (
@@ -57,7 +57,7 @@ class DeclarationForm(Form):
     phone = Mobile(required=True)
     email = Mail(load_default=None, allow_none=True)
     email_copy = Flag(required=True, about="Whether Form 01 is sent by e-mail, too.", example=True)
-    agency_code = Code(r"[0-9]{3}|[0-9]{5}", "not_an_agency_code", required=True, example="07921")
+    agency_code = Code(AGENCY_CODE.pattern, "not_an_agency_code", required=True, example="07921")
     photos = Nested(PhotosForm, required=True)
     terms_accepted = Accepted(required=True)
     commitment = Accepted(required=True)
