@@ -1,11 +1,11 @@
 """HTTP: routes of the gateway, on nameko's web server, with limits, an id for each request, and problems as answers."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import eventlet
 import orjson
@@ -34,6 +34,8 @@ from shared.language.errors import (
 SOCKET_SECONDS = 15  # a caller who sends or reads more slowly than this is disconnected
 IDLE_SECONDS = 1.0  # a connection that is kept alive may bring one more request during the shutdown
 DRAIN_SECONDS = 6.0  # requests under way at a shutdown may take so long; SIGTERM is obeyed within ten
+
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 log = logs.log(__name__)
 
@@ -306,4 +308,7 @@ def _finish(done: Event, worker: Any, result: Any, exc_info: Any) -> tuple[Any, 
     return result, exc_info
 
 
-route = Route.decorator
+def route(method: str, url: str, **declared: Any) -> Callable[[Method], Method]:
+    """Have a method of the gateway answer requests; ``declared`` are the fields of `Operation`."""
+    decorator: Callable[[Method], Method] = Route.decorator(method, url, **declared)
+    return decorator

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import ClassVar
 
-from shared.language.values import Address, Agency, Contact, IdDocument
+from shared.language.values import Address, Agency, Contact, DeclarationKind, IdDocument
 
 EVENTS: dict[str, type["Event"]] = {}
 
@@ -87,6 +87,17 @@ class DeclarationApproved(Event, by="approval"):
     contact: Contact
     agency: Agency
     officer: str
+    kind: str = DeclarationKind.REGISTER  # events of before this field told registrations only
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoReplaced(Event, by="approval"):
+    """An officer replaced a picture of the declaration by a copy of an upload; the upload is used up."""
+
+    declaration_id: str
+    number: str
+    purpose: str
+    upload_id: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ import phonenumbers
 from shared.language.clock import HANDLING_DAYS, working_days_before
 
 INSURANCE_CODE = re.compile(r"[0-9]{10}")  # I1: ten digits, no published check digit (I3)
+AGENCY_CODE = re.compile(r"[0-9]{3}|[0-9]{5}")  # of a province, or below it
 WRITTEN_NUMBER = re.compile(r"\+?[0-9 ().-]+")  # phonenumbers would also read letters, as on old keypads
 AGENCY_CODE = re.compile(r"[0-9]{3}|[0-9]{5}")
 LARGEST_PICTURE = 8 * 1024 * 1024  # bytes
@@ -61,6 +62,9 @@ class Gender(StrEnum):
 class Language(StrEnum):
     VIETNAMESE = "vi"
     ENGLISH = "en"
+
+
+PICTURE_SUFFIXES = (".jpg", ".png", ".webp")  # of the formats in which registration keeps pictures
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,11 @@ def condition(received_at: datetime | None, now: datetime) -> Condition:
     if received_at < working_days_before(now, HANDLING_DAYS):
         return Condition.OVERDUE
     return Condition.RECEIVED
+
+
+def upload_key(purpose: str, upload_id: str, suffix: str) -> str:
+    """Return where an upload lies in the store of files: approval finds it there by its id and purpose."""
+    return f"uploads/{purpose}/{upload_id}{suffix}"
 
 
 def new_id() -> str:

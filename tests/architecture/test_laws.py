@@ -197,7 +197,9 @@ def given_codes(tree):
             yield from (
                 one.value.value
                 for one in node.keywords
-                if one.arg in ("code", "error") and isinstance(one.value, ast.Constant) and isinstance(one.value.value, str)
+                if one.arg in ("code", "error")
+                and isinstance(one.value, ast.Constant)
+                and isinstance(one.value.value, str)
             )
         elif isinstance(node, ast.AnnAssign) and dotted(node.target).endswith("error_messages"):
             yield from (one.value for one in getattr(node.value, "values", ()) if isinstance(one, ast.Constant))

@@ -126,7 +126,7 @@ def test_five_wrong_tries_lock_even_the_right_password_out(town, guessed):
         refused(answer, 423, "locked")
         assert 14 * 60 < int(answer.headers["Retry-After"]) <= 15 * 60
     past = (datetime.now(UTC) - timedelta(seconds=1)).strftime("%Y-%m-%d %H:%M:%S.%f")
-    town.change("approval", "UPDATE sign_in_tries SET locked_until = ? WHERE username = ?", past, guessed.username)
+    town.change("approval", "UPDATE sign_in_attempts SET locked_until = ? WHERE username = ?", past, guessed.username)
     done(knock(town, guessed.username, guessed.password), 201)
     refused(knock(town, guessed.username, "mat-khau-sai"), 401, "wrong_credentials")
 

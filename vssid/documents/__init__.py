@@ -3,6 +3,7 @@
 events.md, asyncapi.json, openapi.json, and the table of settings in operate.md.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def _json(document: Any) -> bytes:
 
 
 # The gateway serves its description, so that file is part of its package; docs/openapi.json is a link to it
-DOCUMENTS = {
+DOCUMENTS: dict[Path, Callable[[], bytes]] = {
     ROOT / "docs" / "events.md": lambda: events_page().encode(),
     ROOT / "docs" / "asyncapi.json": lambda: _json(asyncapi()),
     ROOT / "services" / "gateway" / "openapi.json": lambda: _json(openapi()),

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from services import SERVICES
-from shared.framework.consumers import Listen
+from shared.framework.consumers import EventConsumer
 from shared.language.events import Event
 from shared.messaging import topology
-from vssid.startup import service_of
+from vssid.startup import service_class
 
 
 def entrypoints(service: str) -> Iterator[Any]:
     """Yield (method name, entrypoint) of a service's class."""
-    for name, method in inspect.getmembers(service_of(service), inspect.isfunction):
+    for name, method in inspect.getmembers(service_class(service), inspect.isfunction):
         for entrypoint in getattr(method, "nameko_entrypoints", ()):
             yield name, entrypoint
 
@@ -21,10 +21,10 @@ def entrypoints(service: str) -> Iterator[Any]:
 def listeners() -> list[tuple[str, str, type[Event]]]:
     """Return (service, method, event) of every event consumer."""
     return [
-        (service, name, entrypoint.kind)
+        (service, name, entrypoint.event)
         for service in SERVICES
         for name, entrypoint in entrypoints(service)
-        if isinstance(entrypoint, Listen)
+        if isinstance(entrypoint, EventConsumer)
     ]
 
 

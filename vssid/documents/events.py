@@ -41,7 +41,7 @@ def events_page() -> str:
 
 
 def _type_name(hint: Any) -> str:
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         inner = typing.get_type_hints(hint)
         return f"{hint.__name__} {{{', '.join(f'{name}: {_type_name(kind)}' for name, kind in inner.items())}}}"
     if hint is datetime:

@@ -19,7 +19,7 @@ from shared.framework.http import Caller, Operation, Parameter, Route
 from shared.language import errors
 from shared.language.errors import Refusal
 from vssid.documents.entrypoints import entrypoints
-from vssid.startup import service_of
+from vssid.startup import service_class
 
 TAGS = {
     "public": "Without an account",
@@ -79,7 +79,7 @@ def openapi() -> dict[str, Any]:
         tags=[{"name": name, "description": about} for name, about in TAGS.items()],
     )
     assert plugin.converter is not None
-    plugin.converter.add_attribute_function(_without_null_default)
+    plugin.converter.add_attribute_function(_without_null_default)  # type: ignore[no-untyped-call]
     for name, scheme in SECURITY_SCHEMES.items():
         spec.components.security_scheme(name, scheme)
     for name, (about, kind, example) in HEADERS.items():
@@ -113,7 +113,7 @@ def schemas() -> dict[str, type[Schema]]:
 
 
 def _described(name: str, one: Operation) -> dict[str, Any]:
-    lines = inspect.cleandoc(getattr(service_of("gateway"), name).__doc__ or "").split("\n")
+    lines = inspect.cleandoc(getattr(service_class("gateway"), name).__doc__ or "").split("\n")
     described = {
         "operationId": name,
         "summary": lines[0].removesuffix("."),

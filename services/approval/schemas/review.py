@@ -22,13 +22,12 @@ from shared.forms import (
     Text,
     UtcTime,
     View,
-    read,
 )
 from shared.language.clock import VIETNAM
-from shared.language.errors import FieldError, Invalid, Refused
+from shared.language.errors import FieldError, Invalid
 from shared.language.values import INSURANCE_CODE, Condition, DeclarationKind, Purpose, Status
 
-FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 1, 1)  # a zone's hours do not lead out of the calendar
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 1, 1)  # so that a time zone's hours do not leave the calendar
 DECIDED = (Status.APPROVED, Status.REJECTED, Status.EXPIRED, Status.WITHDRAWN)
 # What the history of a dossier may say: its states, and what happened between them
 HISTORY = ("submitted", "received", "returned", *(f"photo_replaced:{purpose}" for purpose in Purpose), *DECIDED)
@@ -170,18 +169,6 @@ class DecisionView(View):
     status = Choice((Status.APPROVED, Status.REJECTED), required=True)
 
 
-def rejection_reason(form: Any) -> str:
-    """Return the reason of a rejection.
-
-    Raises:
-        Refused: ``reason_required`` (S75).
-    """
-    reason = str(read(RejectionForm, form)["reason"] or "").strip()
-    if not reason:
-        raise Refused("reason_required", errors=[FieldError("reason", "required")])
-    return reason
-
-
 def review_list(found: Sequence[Review], limit: int, now: datetime) -> dict[str, Any]:
     page = found[:limit]
     more = len(found) > len(page)
@@ -199,7 +186,7 @@ def read_cursor(text: str | None) -> tuple[datetime, str] | None:
     try:
         moment, number = base64.urlsafe_b64decode(text).decode().split("|")
         if not number.isprintable():
-            raise ValueError("no number of ours")
+            raise ValueError("not printable")
         return datetime.fromisoformat(moment).astimezone(UTC), number
     except (ValueError, OverflowError, binascii.Error):
         raise Invalid(errors=[FieldError("cursor", "not_a_cursor")]) from None

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-UNUSED_LIFE = timedelta(hours=24)  # an upload no declaration took is deleted
-# how long a file may lie in this desk's folders of the store before a row must name it
-FOLDERS = {"uploads": UNUSED_LIFE, "forms": UNUSED_LIFE, "incoming": timedelta(hours=1)}
+UNUSED_LIFETIME = timedelta(hours=24)  # an upload that no declaration uses is deleted
+# how long a file may lie in registration's folders of the store before a row must name it
+FOLDERS = {"uploads": UNUSED_LIFETIME, "forms": UNUSED_LIFETIME, "incoming": timedelta(hours=1)}
 
 
 @dataclass
@@ -19,10 +19,6 @@ class Upload:
     key: str
     created_at: datetime
     declaration_id: str | None = None
-
-
-def upload_key(upload_id: str, suffix: str) -> str:
-    return f"uploads/{upload_id}{suffix}"
 
 
 def form_key(declaration_id: str) -> str:

@@ -1,5 +1,7 @@
 """Agencies: how they are searched and shown."""
 
+from typing import Any
+
 from marshmallow import fields
 
 from services.registration.schemas.address import PROVINCE_CODE
@@ -31,3 +33,9 @@ class AgencyList(View):
 
     items = fields.List(fields.Nested(AgencyListItem), required=True)
     next_cursor = PlainText(required=True, allow_none=True, example="07921")
+
+
+def agency_list(found: list[dict[str, Any]], limit: int) -> dict[str, Any]:
+    """Return a page of agencies; ``found`` holds one more than ``limit`` where another page follows."""
+    page = found[:limit]
+    return AgencyList.of({"items": page, "next_cursor": page[-1]["code"] if len(found) > len(page) else None})

@@ -1,9 +1,10 @@
 """A declaration as it comes in (DeclarationForm) and as it goes out (the views)."""
 
+from typing import Any
+
 from marshmallow import fields
 
-from services.registration.domain.declaration import Declaration
-from services.registration.media.form_data import FormData
+from services.registration.domain.kinds import KINDS, kinds_declared_with
 from services.registration.schemas.address import AddressForm
 from services.registration.schemas.agency import AgencyView
 from services.registration.schemas.upload import UPLOAD_ID, UPLOADED
@@ -20,6 +21,7 @@ from shared.forms import (
     PlainText,
     UtcTime,
     View,
+    read,
 )
 from shared.language.values import AGENCY_CODE, INSURANCE_CODE, Condition, DeclarationKind, Language, Status
 
@@ -32,7 +34,7 @@ HISTORY = (
 
 
 class IdDocumentForm(Form):
-    """The paper shown to the officer; its number is checked against its type by the rules."""
+    """The document shown to the officer; the rules check its number against its type."""
 
     type = Choice(("cccd", "cmnd", "passport"), required=True)
     number = Code(r"[0-9A-Z]{6,12}", "not_an_id_number", required=True, example="079185000017")
@@ -49,7 +51,7 @@ class PhotosForm(Form):
 class DeclarationForm(Form):
     """A declaration of kind `register` (S33-S49)."""
 
-    kind = Choice((DeclarationKind.REGISTER,), required=True)
+    kind = Choice(kinds_declared_with("DeclarationForm"), required=True)
     insurance_code = Code(INSURANCE_CODE.pattern, "not_an_insurance_code", required=True, example="7900000017")
     full_name = Name(required=True, example="Trần Thị Mẫu")
     id_document = Nested(IdDocumentForm, required=True)
@@ -61,6 +63,25 @@ class DeclarationForm(Form):
     photos = Nested(PhotosForm, required=True)
     terms_accepted = Accepted(required=True)
     commitment = Accepted(required=True)
+
+
+FORMS: dict[str, type[Form]] = {"DeclarationForm": DeclarationForm}  # by the names in domain/kinds.py
+
+
+def read_declaration(sent: Any) -> dict[str, Any]:
+    """Check a declaration by the form of its kind, and return what it says.
+
+    Raises:
+        Invalid: naming the fields at fault.
+    """
+    return read(FORMS[form_of(sent)], sent)
+
+
+def form_of(sent: Any) -> str:
+    """Return the name of the form of the kind that is sent; a kind that cannot be submitted is refused by any form."""
+    kind = sent.get("kind") if isinstance(sent, dict) else None
+    row = KINDS[DeclarationKind(kind)] if kind in list(DeclarationKind) else None
+    return row.form if row is not None and row.form is not None else "DeclarationForm"
 
 
 class LanguageForm(Form):
@@ -100,23 +121,3 @@ class DeclarationView(View):
     history = fields.List(fields.Nested(HistoryView), required=True)
     decided_at = UtcTime()
     reason = PlainText(example="Thiếu chữ ký trên tờ khai.")
-
-
-def form_data(declaration: Declaration) -> FormData:
-    """Return what Form 01 shows of a declaration that still has its personal data."""
-    assert declaration.applicant is not None and declaration.insurance_code is not None
-    applicant = declaration.applicant
-    return FormData(
-        number=declaration.number,
-        kind=DeclarationKind(declaration.kind),
-        tracking_code=declaration.tracking_code,
-        full_name=applicant.full_name,
-        insurance_code=declaration.insurance_code,
-        id_document=applicant.id_document,
-        address=applicant.address,
-        phone=applicant.contact.phone,
-        email=applicant.contact.email,
-        agency=declaration.agency,
-        submitted_at=declaration.submitted_at,
-        expires_at=declaration.expires_at,
-    )

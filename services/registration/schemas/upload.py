@@ -1,6 +1,6 @@
 """An upload as it comes in and goes out."""
 
-from shared.forms import Choice, Code, Form, PlainText, View, Whole
+from shared.forms import Choice, Form, PlainText, View, Whole
 from shared.language.values import Purpose
 
 UPLOAD_ID = r"[0-9a-f-]{36}"
@@ -11,12 +11,6 @@ class UploadForm(Form):
     """What the picture shows."""
 
     purpose = Choice(Purpose, required=True)
-
-
-class PhotoForm(Form):
-    """An upload that takes the place of a declared picture."""
-
-    upload_id = Code(UPLOAD_ID, "not_an_upload_id", required=True, example=UPLOADED)
 
 
 class UploadView(View):
