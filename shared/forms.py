@@ -54,13 +54,16 @@ class View(Schema):
     def of(cls, thing: Any, now: datetime | None = None, **also: Any) -> dict[str, Any]:
         """Return the answer about ``thing``, an object or a dict; ``also`` holds values that it does not have itself.
 
-        A method is asked for its value at ``now``. The rest is what marshmallow's own `dump` returns, in a third of
+        A method is asked for its value at ``now``. The rest is what marshmallow's own `dump` returns, in less than half
         its time: a status is what callers read most.
         """
-        value_of = thing.get if isinstance(thing, dict) else partial(_attribute, thing)
+        is_dict = isinstance(thing, dict)
         answer: dict[str, Any] = {}
         for name, attribute, render, is_optional in _shown(cls):
-            value = also[attribute] if attribute in also else value_of(attribute)
+            if attribute in also:
+                value = also[attribute]
+            else:
+                value = thing.get(attribute) if is_dict else getattr(thing, attribute, None)
             if callable(value):
                 value = value(now)
             if value is not None:
@@ -78,10 +81,6 @@ class _ShownField(NamedTuple):
     attribute: str
     render: Render | None
     is_optional: bool
-
-
-def _attribute(thing: Any, name: str) -> Any:
-    return getattr(thing, name, None)
 
 
 @cache

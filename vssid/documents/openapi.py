@@ -258,8 +258,8 @@ def joined(views: tuple[type[Schema], ...]) -> type[Schema]:
 
 
 def _without_null_default(_: Any, field: fields.Field[Any], ret: dict[str, Any], **__: Any) -> dict[str, Any]:
-    """Leave out a default of null where null may not be sent: it means that the field is missing."""
-    if ret.get("default", ...) is None and not field.allow_none:
+    """Leave out a default of null: the field may be missing, and generated types would have it always there."""
+    if ret.get("default", ...) is None:
         del ret["default"]
     return {}
 
