@@ -11,12 +11,14 @@ from services.approval.handlers import officer, review
 from services.approval.schemas.photo import PhotoForm
 from services.approval.schemas.review import (
     ApprovalForm,
+    DecisionView,
+    OfficerSessionView,
     RejectionForm,
+    ReviewItem,
     ReviewSearchForm,
+    ReviewView,
     SignInForm,
-    review_item,
     review_list,
-    review_view,
 )
 from shared import forms
 from shared.framework.consumers import listen
@@ -32,7 +34,7 @@ from shared.framework.providers import (
 from shared.framework.rpc import rpc
 from shared.framework.service import Service
 from shared.framework.timers import every
-from shared.language.clock import stamp, utc_now
+from shared.language.clock import utc_now
 from shared.language.errors import NotFound, Refused, Unauthenticated, Unavailable
 from shared.language.events import DeclarationExpired, DeclarationSubmitted, DeclarationWithdrawn
 from shared.language.values import PICTURE_SUFFIXES, Purpose, Status, new_id, upload_key
@@ -62,7 +64,7 @@ class Approval(Service):
             raise Unauthenticated("wrong_credentials")
         token = new_token()
         opened = self.database.run(officer.finish_sign_in, found.username, token, at=utc_now())
-        return {"token": token, "expires_at": stamp(opened.expires_at)}
+        return OfficerSessionView.of(opened, token=token)
 
     @rpc
     def sign_out(self, token: str) -> None:
@@ -79,19 +81,20 @@ class Approval(Service):
     def get_review(self, token: str, number: str) -> dict[str, Any]:
         at = utc_now()
         found = self.database.query(review.find_review, token, number, at=at)
-        return review_view(found, self._match(found), at)
+        match = self._match(found)
+        return ReviewView.of(found, at, register_check={"result": match} if match else None)
 
     @rpc
     def receive_declaration(self, token: str, number: str) -> dict[str, Any]:
         """Assign a declaration to the officer."""
         at = utc_now()
-        return review_item(self.database.run(review.receive_declaration, token, number, at=at), at)
+        return ReviewItem.of(self.database.run(review.receive_declaration, token, number, at=at), at)
 
     @rpc
     def return_declaration(self, token: str, number: str) -> dict[str, Any]:
         """Return a declaration to the queue."""
         at = utc_now()
-        return review_item(self.database.run(review.return_declaration, token, number, at=at), at)
+        return ReviewItem.of(self.database.run(review.return_declaration, token, number, at=at), at)
 
     @rpc
     def replace_photo(self, token: str, number: str, purpose: str, form: Any) -> dict[str, Any]:
@@ -111,7 +114,7 @@ class Approval(Service):
             raise
         if old is not None:
             self.files.remove(old)
-        return review_item(changed, at)
+        return ReviewItem.of(changed, at)
 
     def _copy_upload(self, purpose: str, upload_id: str) -> str:
         """Copy an upload into a file of our own, and return its key.
@@ -139,13 +142,13 @@ class Approval(Service):
         wanted = self.database.query(review.check_approvable, token, number, checked, at=utc_now())
         person = check_person(self._person(wanted), wanted.full_name or "")
         self.database.run(review.approve_declaration, token, number, person, at=utc_now())
-        return {"status": Status.APPROVED}
+        return DecisionView.of({"status": Status.APPROVED})
 
     @rpc
     def reject_declaration(self, token: str, number: str, form: Any) -> dict[str, Any]:
         reason = forms.read(RejectionForm, form)["reason"] or ""
         self.database.run(review.reject_declaration, token, number, reason, at=utc_now())
-        return {"status": Status.REJECTED}
+        return DecisionView.of({"status": Status.REJECTED})
 
     def _person(self, wanted: Review) -> Person | None:
         assert wanted.insurance_code is not None

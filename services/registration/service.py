@@ -22,13 +22,13 @@ from services.registration.media.qr_picture import read_qr_picture
 from services.registration.schemas.address import place_list
 from services.registration.schemas.agency import AgencySearchForm, agency_list
 from services.registration.schemas.declaration import (
+    DeclarationView,
     LanguageForm,
-    declaration_view,
+    SubmittedView,
     read_declaration,
-    submitted_view,
 )
-from services.registration.schemas.qr import QrForm
-from services.registration.schemas.upload import UploadForm, upload_view
+from services.registration.schemas.qr import QrForm, QrView
+from services.registration.schemas.upload import UploadForm, UploadView
 from shared import forms
 from shared.framework.consumers import listen
 from shared.framework.providers import (
@@ -88,7 +88,7 @@ class Registration(Service):
         body = [purpose, hashlib.sha256(raw).hexdigest()]
         answer: dict[str, Any] = {}
         try:
-            answer = self.database.once(key, body, upload_view, upload.keep_upload, kept)
+            answer = self.database.once(key, body, UploadView.of, upload.keep_upload, kept)
         finally:
             if answer.get("upload_id") != kept.upload_id:
                 self.files.remove(kept.key)
@@ -101,13 +101,13 @@ class Registration(Service):
         """Accept a declaration; answer with its number, tracking code and deadline."""
         checked = read_declaration(form) | forms.read(LanguageForm, {"language": language})
         key, at = scoped_key("declaration", idempotency_key), utc_now()
-        answer, submit = partial(submitted_view, now=at), declaration.submit_declaration
+        answer, submit = partial(SubmittedView.of, now=at), declaration.submit_declaration
         return self.database.once(key, form, answer, submit, checked, days=self.declaration_days, at=at)
 
     @rpc
     def get_declaration(self, number: str, tracking_code: str) -> dict[str, Any]:
         found = self.database.query(declaration.find_declaration, number=number, tracking_code=tracking_code)
-        return declaration_view(found, utc_now())
+        return DeclarationView.of(found, utc_now())
 
     @rpc
     def withdraw_declaration(self, number: str, tracking_code: str) -> None:
@@ -138,7 +138,7 @@ class Registration(Service):
         if not isinstance(payload, str):
             raise Invalid(errors=[FieldError("payload", forms.WRONG_TYPE)])
         reading = read_qr(payload)
-        return {"kind": reading.kind, "fields": reading.fields}
+        return QrView.of(reading)
 
     @rpc
     def list_provinces(self) -> dict[str, Any]:
@@ -156,7 +156,7 @@ class Registration(Service):
         wanted = forms.read(AgencySearchForm, search)
         province, limit = wanted["province_code"], wanted["limit"]
         code = province and (places.province_code(province) or "none")
-        found = self.database.query(models.open_agencies, utc_now().date(), code, wanted["cursor"], limit + 1)
+        found = self.database.query(models.open_agencies, utc_now().date(), code, wanted["cursor"] or "", limit + 1)
         return agency_list(found, limit)
 
     # what this service and others tell

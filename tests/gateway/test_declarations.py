@@ -687,7 +687,7 @@ def test_problems_are_told_in_the_language_asked_for(town, wanted, language):
     assert "Accept-Language" in answer.headers["Vary"]
     said = {
         "vi": ("Yêu cầu chưa đúng", "Mục này là bắt buộc."),
-        "en": ("The request is not in order", "This field is required."),
+        "en": ("The request is not valid", "This field is required."),
     }
     assert (problem["title"], problem["errors"][0]["message"]) == said[language]
 

@@ -475,7 +475,7 @@ def test_a_forged_link_shows_nothing(town, officer, declared):
         "%00",
         "a" * 5000,
     ):
-        town.problem("GET", f"/photos/{forged}", 404, "link_over" if forged not in ("", "%00") else "not_found")
+        town.problem("GET", f"/photos/{forged}", 404, "link_expired" if forged not in ("", "%00") else "not_found")
 
 
 def test_a_link_is_of_no_use_after_its_time(town, officer, declared):
@@ -488,7 +488,7 @@ def test_a_link_is_of_no_use_after_its_time(town, officer, declared):
     secret = (town.var / "link.key").read_text()
     key = URLSafeTimedSerializer(secret, salt="pictures").loads(token)
     old = URLSafeTimedSerializer(secret, salt="pictures", signer=Yesterday).dumps(key)
-    town.problem("GET", f"/photos/{old}", 404, "link_over")
+    town.problem("GET", f"/photos/{old}", 404, "link_expired")
 
 
 def test_an_officer_replaces_a_picture(town, officer, declared):

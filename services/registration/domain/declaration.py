@@ -88,8 +88,8 @@ class Declaration:
             at=self.submitted_at,
         )
 
-    def condition(self, now: datetime) -> Condition:
-        return condition(self.received_at, now)
+    def condition(self, now: datetime) -> Condition | None:
+        return condition(self.received_at, now) if self.status == Status.PENDING else None
 
     def check_tracking_code(self, given: str) -> None:
         """Refuse a caller who does not know the tracking code, as if nothing were there."""

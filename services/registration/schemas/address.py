@@ -1,22 +1,24 @@
 """Addresses by today's provinces and wards (A2), and the lists a form chooses them from."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import Schema, fields, post_load
+from marshmallow import fields, post_load
 
 from services.registration.domain.places import province_code, provinces
-from shared.forms import Code, Form, Line, refuse
-from shared.language.errors import FieldError
+from shared.forms import AddressLine, Code, Form, PlainText, View, refuse_field
 from shared.language.values import Address
+
+PROVINCE_CODE = r"[0-9]{2,3}"
 
 
 class AddressForm(Form):
     """A contact address; the district is free text, from an older paper."""
 
-    province_code = Code(r"[0-9]{2,3}", "not_a_province_code", required=True)
-    ward_code = Code(r"[0-9]{5}", "not_a_ward_code", load_default=None, allow_none=True)
-    district = Line(100, load_default=None, allow_none=True)
-    street = Line(200, required=True)
+    province_code = Code(PROVINCE_CODE, "not_a_province_code", required=True, example="79")
+    ward_code = Code(r"[0-9]{5}", "not_a_ward_code", load_default=None, allow_none=True, example="27559")
+    district = AddressLine(100, load_default=None, allow_none=True, example="Hóc Môn")
+    street = AddressLine(200, required=True, example="12/3 đường Thử Nghiệm, ấp Mẫu")
 
     @post_load
     def named(self, data: dict[str, Any], **_: Any) -> Address:
@@ -37,22 +39,19 @@ class AddressForm(Form):
         )
 
 
-class PlaceView(Schema):
-    code = fields.String(required=True)
-    name = fields.String(required=True)
+class PlaceView(View):
+    """A province or a ward."""
+
+    code = PlainText(required=True, example="79")
+    name = PlainText(required=True, example="Thành phố Hồ Chí Minh")
 
 
-class ProvinceList(Schema):
+class PlaceList(View):
+    """Provinces or wards, all of them on one page."""
+
     items = fields.List(fields.Nested(PlaceView), required=True)
-    next_cursor = fields.String(allow_none=True, required=True)
+    next_cursor = PlainText(required=True, allow_none=True)
 
 
-def place_list(places: dict[str, str]) -> dict[str, Any]:
-    return {"items": [{"code": code, "name": name} for code, name in places.items()], "next_cursor": None}
-
-
-def refuse_field(field: str, code: str) -> Any:
-    """Return the refusal of one field from a check over several."""
-    refusal = refuse(code)
-    refusal.messages = {field: [FieldError("", code)]}
-    return refusal
+def place_list(places: Mapping[str, str]) -> dict[str, Any]:
+    return PlaceList.of({"items": [{"code": code, "name": name} for code, name in places.items()]})

@@ -1,29 +1,22 @@
 """An upload as it comes in and goes out."""
 
-from typing import Any
-
-from marshmallow import Schema, fields
-
-from services.registration.domain.upload import Upload
-from shared.forms import Choice, Form
+from shared.forms import Choice, Form, PlainText, View, Whole
 from shared.language.values import Purpose
+
+UPLOAD_ID = r"[0-9a-f-]{36}"
+UPLOADED = "3f0c1c52-6f0f-4f6a-9d53-0a4f0e2f9a11"
 
 
 class UploadForm(Form):
+    """What the picture shows."""
+
     purpose = Choice(Purpose, required=True)
 
 
-class UploadView(Schema):
-    upload_id = fields.String(required=True)
-    purpose = fields.String(required=True)
-    content_type = fields.String(required=True)
-    bytes = fields.Integer(required=True)
+class UploadView(View):
+    """A picture that is kept for a declaration."""
 
-
-def upload_view(upload: Upload) -> dict[str, Any]:
-    return {
-        "upload_id": upload.upload_id,
-        "purpose": upload.purpose,
-        "content_type": upload.content_type,
-        "bytes": upload.bytes,
-    }
+    upload_id = PlainText(required=True, example=UPLOADED)
+    purpose = Choice(Purpose, required=True)
+    content_type = Choice(("image/jpeg", "image/png", "image/webp"), required=True)
+    bytes = Whole(required=True, example=184320)
