@@ -2,7 +2,7 @@
 
 from shared.framework.consumers import listen
 from shared.framework.http import Answer, route
-from shared.framework.providers import Client, Crew, Database, Files, GreenStore, Sealed, Setting, in_thread, in_time
+from shared.framework.providers import Client, Database, Files, GreenStore, Sealed, Setting, in_thread, in_time
 from shared.framework.rpc import Remote, rpc
 from shared.framework.service import Desk, Operations, configuration
 from shared.framework.timers import every
@@ -10,7 +10,6 @@ from shared.framework.timers import every
 __all__ = [
     "Answer",
     "Client",
-    "Crew",
     "Database",
     "Desk",
     "Files",

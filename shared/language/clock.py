@@ -20,3 +20,8 @@ def working_days_before(now: datetime, days: int) -> datetime:
 def utc_now() -> datetime:
     """The clock of the counters; rules and handlers take the time as an argument."""
     return datetime.now(UTC)
+
+
+def stamp(moment: datetime) -> str:
+    """Return a moment in RFC 3339, UTC, to the millisecond."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

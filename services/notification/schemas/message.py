@@ -1,20 +1,15 @@
-"""What carriers tell of a message, and what officers are shown."""
+"""The form of a carrier's call-back, and what officers see of a message."""
 
-import re
-from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from marshmallow import INCLUDE, Schema, fields
 
-from services.notification.domain.delivery import NOT_ARRIVED, TWILIO, Delivery
 from services.notification.domain.message import Message, State
-
-ERROR_CODE = re.compile(r"[0-9]{1,6}", re.ASCII)
+from shared.language.clock import stamp
 
 
 class TwilioForm(Schema):
-    """A status call-back of Twilio; it has more fields, and may have others tomorrow."""
+    """A status call-back of Twilio; it has more fields, and may get others."""
 
     class Meta:
         unknown = INCLUDE
@@ -38,16 +33,9 @@ class MessageView(Schema):
 
 
 class MessagesView(Schema):
-    """What was sent about a declaration, the oldest first; null while the notification desk does not answer."""
+    """What was sent about a declaration, the oldest first; null while notification does not answer."""
 
     messages = fields.List(fields.Nested(MessageView), required=True, allow_none=True)
-
-
-def delivery_told(form: Mapping[str, str]) -> tuple[Delivery | None, str | None]:
-    """Return how far the message came, and why no further; None for a word of Twilio's that says nothing of it."""
-    told = TWILIO.get(form.get("MessageStatus", ""))
-    code = form.get("ErrorCode", "")
-    return told, f"twilio_{code}" if told in NOT_ARRIVED and ERROR_CODE.fullmatch(code) else None
 
 
 def message_view(message: Message) -> dict[str, Any]:
@@ -61,8 +49,3 @@ def message_view(message: Message) -> dict[str, Any]:
         "sent_at": stamp(message.done_at) if message.done_at and message.state == State.SENT else None,
         "delivered_at": stamp(message.delivered_at) if message.delivered_at else None,
     }
-
-
-def stamp(moment: datetime) -> str:
-    """Return a moment in RFC 3339, UTC, to the second's thousandth."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
