@@ -1,3 +1,3 @@
-"""The five services of the house, and the operators' command above them."""
+"""The five services: the one list of them."""
 
 SERVICES = ("registration", "approval", "notification", "cards", "gateway")

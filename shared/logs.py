@@ -16,14 +16,14 @@ import structlog
 REQUEST_ID_LENGTH = 64
 
 
-def start(desk: str, level: str = "INFO", file: Path | None = None) -> None:
-    """Send every logger of this process through one JSON line a record, marked with the desk's name.
+def start(service: str, level: str = "INFO", file: Path | None = None) -> None:
+    """Send every logger of this process through one JSON line a record, marked with the service's name.
 
     To standard error, or to ``file`` where a person reads the terminal.
     """
 
     def named(_: Any, __: str, line: dict[str, Any]) -> dict[str, Any]:
-        line.setdefault("desk", desk)  # lines outside of any work: connections, the relay
+        line.setdefault("service", service)  # lines outside of any work: connections, the relay
         if "module" in line:
             line["logger"] = line.pop("module")  # structlog keeps the name ``logger`` for itself until now
         return line
@@ -83,11 +83,11 @@ def new_request_id() -> str:
     return uuid.uuid4().hex
 
 
-def begin_work(desk: str, context: Mapping[str, Any]) -> None:
+def begin_work(service: str, context: Mapping[str, Any]) -> None:
     """Bind the ids that every line of this worker shall carry."""
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(
-        desk=desk, **{key: value for key, value in context.items() if isinstance(value, str)}
+        service=service, **{key: value for key, value in context.items() if isinstance(value, str)}
     )
 
 

@@ -1,4 +1,4 @@
-"""`make demo`: one declaration walked through the embedded town, each step printed as it happens."""
+"""`make demo`: one declaration walked through the embedded system, each step printed as it happens."""
 
 import email
 import email.policy
@@ -20,22 +20,22 @@ from vssid.walk import StepFailed, Walk, until
 
 
 def prepare(settings: Settings) -> None:
-    """Put the demo people into the register, and an officer to the desk."""
+    """Add the demo people to the household register, and an officer to approve them."""
     startup.migrate(settings)
     keep_people(io.StringIO(people.REGISTER))
     username, password, agency_code = people.OFFICER
     keep_officer(username, agency_code, "officer", password)
 
 
-def walk(settings: Settings, *, leave: bool) -> None:
-    """Walk the declaration; with ``leave``, end the process: 0 only if every step happened."""
+def walk(settings: Settings, *, exit_after: bool) -> None:
+    """Walk the declaration; with ``exit_after``, end the process: 0 only if every step happened."""
     try:
         _walk(settings)
     except StepFailed as failure:
         click.secho(f"  ✗ {failure}", fg="red", err=True)
-        if leave:
+        if exit_after:
             os._exit(1)
-    if leave:
+    if exit_after:
         eventlet.sleep(0)
         os._exit(0)
     _invite(settings)
@@ -46,7 +46,7 @@ def _walk(settings: Settings) -> None:
     person, going, outbox = people.DEMO, Walk(settings.public), settings.folder / "outbox"
     seen = {file.name for file in outbox.glob("*")} if outbox.exists() else set()
     click.echo(f"\nOne declaration, from submission to card ({settings.public})\n")
-    step("the town is open", ", ".join(requests.get(f"{settings.public}/readyz", timeout=5).json()["dependencies"]))
+    step("the system is ready", ", ".join(requests.get(f"{settings.public}/readyz", timeout=5).json()["dependencies"]))
     try:
         declared = going.submit(person, agency_code)
     except StepFailed as refusal:
@@ -61,7 +61,7 @@ def _walk(settings: Settings) -> None:
     going.sign_in(username, password)
     step("an officer signs in", username)
     going.approve(declared["number"])
-    step("takes the dossier, and approves", "the household register knows code and name")
+    step("receives the dossier, and approves it", "the household register knows code and name")
     until(lambda: "account_activated" in going.history(declared), "the account opens")
     step("the account is open", f"insurance code {person.insurance_code}")
     told = until(lambda: _sms(outbox, seen, "Tai khoan:"), "the SMS with the first password")
@@ -100,16 +100,16 @@ def _invite(settings: Settings) -> None:
     username, password, agency_code = people.OFFICER
     click.echo(
         f"""
-The town stays up. Look around:
+The system stays up. Look around:
 
   {settings.public}/docs         the API, for people
   {settings.public}/readyz       how it is
   {settings.folder}/outbox       every SMS and e-mail
-  {settings.folder}/town.log     the log, one JSON object a line
+  {settings.folder}/vssid.log    the log, one JSON object a line
 
   officer   {username} / {password}  (agency {agency_code})
   register  {people.REGISTER.splitlines()[2].replace(",", ", ")}
             {people.REGISTER.splitlines()[3].replace(",", ", ")}
 
-Ctrl-C ends it."""
+Ctrl-C stops it."""
     )

@@ -10,26 +10,27 @@ import pkgutil
 import re
 import typing
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
-from marshmallow import Schema, fields
+from marshmallow import Schema
 
 from services import SERVICES
 from services.gateway.phrases import CODES
 from shared import forms
-from shared.framework.consumers import Listen
+from shared.framework.consumers import EventConsumer
 from shared.framework.http import Route
 from shared.language import errors
 from shared.language.events import EVENTS, Event
 from shared.messaging import codec, topology
 from shared.settings import Settings
-from vssid.startup import service_of
+from vssid.startup import service_class
 
 FOLDER = Path(__file__).parents[1] / "docs"
 README = FOLDER.parent / "README.md"
@@ -91,7 +92,7 @@ def written(default: Any) -> str:
 
 def entrypoints(desk: str) -> Iterator[Any]:
     """Yield (method name, entrypoint) of a desk's service class."""
-    for name, method in inspect.getmembers(service_of(desk), inspect.isfunction):
+    for name, method in inspect.getmembers(service_class(desk), inspect.isfunction):
         for entrypoint in getattr(method, "nameko_entrypoints", ()):
             yield name, entrypoint
 
@@ -99,10 +100,10 @@ def entrypoints(desk: str) -> Iterator[Any]:
 def listeners() -> list[tuple[str, str, type[Event]]]:
     """Return (desk, method, event) for every listener."""
     return [
-        (desk, name, entrypoint.kind)
+        (desk, name, entrypoint.event)
         for desk in SERVICES
         for name, entrypoint in entrypoints(desk)
-        if isinstance(entrypoint, Listen)
+        if isinstance(entrypoint, EventConsumer)
     ]
 
 
@@ -159,7 +160,8 @@ def _type_name(hint: Any) -> str:
 def asyncapi() -> dict[str, Any]:
     """Return the AsyncAPI 3.0 document: a channel an event, an operation a speaker and a listener."""
     channels, operations, known = {}, {}, {}
-    for name, kind in EVENTS.items():
+    payloads, parts = msgspec.json.schema_components(EVENTS.values(), ref_template="#/components/schemas/{name}")
+    for (name, kind), payload in zip(EVENTS.items(), payloads, strict=True):
         channels[name] = {
             "address": name,
             "messages": {name: {"$ref": f"#/components/messages/{name}"}},
@@ -177,7 +179,7 @@ def asyncapi() -> dict[str, Any]:
             "summary": inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0].replace("\n", " "),
             "contentType": codec.CONTENT_TYPE,
             "headers": _headers_schema(),
-            "payload": _event_schema(codec.schema_of(kind)),
+            "payload": payload,
         }
     for desk, method, kind in listeners():
         operations[f"{desk}.{method}"] = {"action": "receive", "channel": {"$ref": f"#/channels/{kind.name}"}}
@@ -187,34 +189,14 @@ def asyncapi() -> dict[str, Any]:
         "defaultContentType": codec.CONTENT_TYPE,
         "channels": channels,
         "operations": operations,
-        "components": {"messages": known},
+        "components": {"messages": known, "schemas": parts},
     }
 
 
 def _headers_schema() -> dict[str, Any]:
     row = dict.fromkeys(("id", "type", "aggregatetype", "aggregateid", "request_id"), "")
-    names = topology.headers_of({**row, "created_at": topology.NO_TIME})
+    names = topology.headers_of({**row, "created_at": datetime(2020, 11, 16, tzinfo=UTC)})
     return {"type": "object", "properties": {name: {"type": "string"} for name in names}, "required": list(names)}
-
-
-def _event_schema(schema: Schema) -> dict[str, Any]:
-    properties = {name: _event_field(one) for name, one in schema.fields.items()}
-    required = [name for name, one in schema.fields.items() if one.required]
-    return {"type": "object", "properties": properties, "required": required}
-
-
-def _event_field(one: Any) -> dict[str, Any]:
-    if isinstance(one, fields.Nested):
-        described = _event_schema(one.schema)
-    elif isinstance(one, fields.Dict):
-        described = {"type": "object", "additionalProperties": {"type": "string"}}
-    elif isinstance(one, fields.DateTime):
-        described = {"type": "string", "format": "date-time"}
-    else:
-        described = {"type": "integer" if isinstance(one, fields.Integer) else "string"}
-    if one.allow_none:
-        described["type"] = [described["type"], "null"]
-    return described
 
 
 # openapi.json
@@ -265,7 +247,7 @@ def schemas() -> dict[str, type[Schema]]:
 
 
 def operation(name: str, one: Route, known: dict[str, type[Schema]]) -> dict[str, Any]:
-    method = getattr(service_of("gateway"), name)
+    method = getattr(service_class("gateway"), name)
     described: dict[str, Any] = {
         "operationId": name,
         "summary": inspect.cleandoc(method.__doc__ or "").split("\n")[0],

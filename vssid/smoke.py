@@ -1,7 +1,7 @@
-"""`make smoke`: the main job against a running town, and what Mailpit received, counted.
+"""`vssid smoke`: the main job against a running system, and what Mailpit received, counted.
 
 Two halves, because the register and the officers are reached by the operators' command only: `prepare` runs
-beside the approval desk's database, `run` anywhere. A shared seed gives both the same invented people.
+beside the approval service's database, `run` anywhere. A shared seed gives both the same invented people.
 """
 
 import io
@@ -23,6 +23,29 @@ AT_ONCE = 4  # declarations on their way at the same time
 QUIET_SECONDS = 3.0  # after the last message expected: a doubled one would arrive by then
 
 
+@click.group()
+def smoke() -> None:
+    """The main job against a running system; `make smoke` does both halves."""
+
+
+@smoke.command("prepare")
+@click.option("--seed", type=int, required=True)
+@click.option("--count", default=1)
+def prepare_smoke(seed: int, count: int) -> None:
+    """Add invented people to the household register, and an officer to approve them."""
+    prepare(seed, count)
+
+
+@smoke.command("run")
+@click.option("--url", default="http://127.0.0.1:8000", help="the gateway")
+@click.option("--inbox", default="http://127.0.0.1:8025", help="Mailpit, where messages arrive")
+@click.option("--seed", type=int, required=True)
+@click.option("--count", default=1)
+def run_smoke(url: str, inbox: str, seed: int, count: int) -> None:
+    """Take invented people's declarations through the whole main job, and count their messages in Mailpit."""
+    run(url, inbox, seed, count)
+
+
 def people(seed: int, count: int) -> list[DemoPerson]:
     """Return invented people; another seed gives others."""
     first = seed * 1000 % 10**7
@@ -31,7 +54,7 @@ def people(seed: int, count: int) -> list[DemoPerson]:
             insurance_code=f"790{(first + one) % 10**7:07d}",
             full_name=f"Nguyễn Văn Thử {chr(65 + one % 26)}",
             id_number=f"079085{one % 10**6:06d}",
-            phone=f"+8499{(first + one) % 10**7:07d}",
+            phone=f"+8498{(first + one) % 10**7:07d}",
             email=f"nguoi.thu.{(first + one) % 10**7}@vidu.example",
         )
         for one in range(count)
@@ -44,7 +67,7 @@ def officer_of(seed: int) -> tuple[str, str]:
 
 
 def prepare(seed: int, count: int) -> None:
-    """Put the people into the register, and the officer to the desk."""
+    """Add the people to the household register, and the officer to the approval service."""
     rows = [f"{one.insurance_code},{one.full_name},1985-08-15,male,{one.id_number}" for one in people(seed, count)]
     keep_people(io.StringIO("\n".join(["insurance_code,full_name,birth_date,gender,id_number", *rows])))
     username, password = officer_of(seed)
@@ -52,7 +75,7 @@ def prepare(seed: int, count: int) -> None:
 
 
 def run(url: str, inbox: str, seed: int, count: int) -> None:
-    """Send everybody's declaration the whole way; leave with 1 where anything is missing or doubled."""
+    """Take everybody's declaration through the main job; exit with 1 where anything is missing or doubled."""
     began = time.monotonic()
     try:
         Smoke(url, inbox, seed).run(people(seed, count))

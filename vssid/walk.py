@@ -27,7 +27,10 @@ class Walk:
     def submit(self, person: DemoPerson, agency_code: str) -> dict[str, Any]:
         """Upload the three pictures and submit the declaration; return the answer."""
         photos = {purpose: self.upload(purpose) for purpose in ("portrait", "id_front", "id_back")}
-        return self.call("POST", "/declarations", 201, json=declaration_of(person, agency_code, photos))
+        declared: dict[str, Any] = self.call(
+            "POST", "/declarations", 201, json=declaration_of(person, agency_code, photos)
+        )
+        return declared
 
     def upload(self, purpose: str) -> str:
         files = {"file": (f"{purpose}.jpg", picture(purpose), "image/jpeg")}

@@ -1,8 +1,7 @@
-"""What operators do at the approval desk: officers, and the household register."""
+"""What operators do at the approval service: officers, and the household register."""
 
-import csv
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,18 +15,14 @@ from shared import settings
 from shared.forms import NAME
 from shared.language.errors import Problem
 from shared.language.text import tidy
-from shared.language.values import INSURANCE_CODE, Gender
-from shared.storage.database import Database
+from shared.language.values import AGENCY_CODE, INSURANCE_CODE, Gender
+from shared.storage.database import open_database
+from shared.storage.imports import ImportRefused, open_csv, read_rows
 from shared.storage.passwords import hash_password
 
 COLUMNS = ("insurance_code", "full_name", "birth_date", "gender", "id_number")
-AT_ONCE = 1000
+BATCH_SIZE = 1000  # people written by one statement
 SHORTEST_PASSWORD = 8
-
-
-def _database() -> Database:
-    configured = settings.read()
-    return Database(models.metadata, configured.database("approval"), configured)
 
 
 @click.group()
@@ -40,12 +35,12 @@ def officer() -> None:
 @click.option("--agency", "agency_code", required=True, help="code of the agency whose declarations they see")
 @click.option("--role", type=click.Choice([str(role) for role in Role]), default=str(Role.OFFICER))
 def add_officer(username: str, agency_code: str, role: str) -> None:
-    """Add an officer, or give a known one a new password, agency and role. The password is read from
-    standard input; it ends the officer's sessions."""
+    """Add an officer, or set a known one's password, agency and role. The password is read from
+    standard input; changing it ends the officer's sessions."""
     password = click.prompt("Password", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
     if len(password) < SHORTEST_PASSWORD:
         raise click.ClickException(f"the password needs at least {SHORTEST_PASSWORD} characters")
-    if not (agency_code.isascii() and agency_code.isdecimal() and len(agency_code) in (3, 5)):
+    if not AGENCY_CODE.fullmatch(agency_code):
         raise click.ClickException(f"agency {agency_code!r} is not three or five digits")
     keep_officer(tidy(username), agency_code, role, password)
     click.echo(f"officer {username} sees agency {agency_code}")
@@ -53,7 +48,7 @@ def add_officer(username: str, agency_code: str, role: str) -> None:
 
 def keep_officer(username: str, agency_code: str, role: str, password: str) -> None:
     """Keep an officer, new or known."""
-    with _database().begin() as session:
+    with open_database("approval", models.metadata).begin() as session:
         models.end_sessions_of(session, username)
         models.forget_tries(session, username)
         session.merge(Officer(username, agency_code, role, hash_password(password)))
@@ -70,9 +65,9 @@ def import_register(file: Path) -> None:
     """Add people, or bring known ones up to date, from FILE.csv.
 
     Columns: insurance_code, full_name, birth_date (YYYY-MM-DD or YYYY), gender (male or female), id_number.
-    All rows are taken, or none.
+    All rows are imported, or none.
     """
-    with file.open(encoding="utf-8-sig", newline="") as lines:
+    with open_csv(file) as lines:
         click.echo(f"{keep_people(lines)} people imported")
 
 
@@ -90,26 +85,26 @@ def check_register() -> None:
     click.echo("the register answers")
 
 
-def keep_people(lines: Any) -> int:
-    """Keep the people of a CSV; return how many."""
-    reader = csv.DictReader(lines)
-    missing = set(COLUMNS) - set(reader.fieldnames or ())
-    if missing:
-        raise click.ClickException(f"columns missing: {', '.join(sorted(missing))}")
-    people, count = _people(reader), 0
-    with _database().begin() as session:
-        while batch := list(islice(people, AT_ONCE)):
+def keep_people(lines: Iterable[str]) -> int:
+    """Keep the people of a CSV file; return how many.
+
+    Raises:
+        ImportRefused: a row cannot be used; nothing was kept.
+    """
+    people, count = _people(lines), 0
+    with open_database("approval", models.metadata).begin() as session:
+        while batch := list(islice(people, BATCH_SIZE)):
             models.put_people(session, batch)
             count += len(batch)
     return count
 
 
-def _people(reader: Any) -> Iterator[dict[str, Any]]:
-    for line, row in enumerate(reader, start=2):
-        person = {column: tidy(row[column] or "") for column in COLUMNS}
+def _people(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for line, row in read_rows(lines, COLUMNS):
+        person = {column: tidy(value) for column, value in row.items()}
         faults = [name for name, right in _checks(person).items() if not right]
         if faults:
-            raise click.ClickException(f"line {line}: {', '.join(faults)} not usable; nothing was imported")
+            raise ImportRefused.at(line, f"{', '.join(faults)} not usable; nothing was imported")
         yield {**person, "id_number": person["id_number"] or None}
 
 

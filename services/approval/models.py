@@ -15,7 +15,8 @@ from shared.language.clock import HANDLING_DAYS, working_days_before
 from shared.language.errors import NotFound, Unauthenticated
 from shared.language.text import search_key
 from shared.language.values import Agency, Condition, Status
-from shared.storage.database import Moment, Stored, mapping
+from shared.storage.columns import JsonOf, UtcDateTime
+from shared.storage.database import mapping
 
 mapper = mapping()
 metadata = mapper.metadata
@@ -27,18 +28,18 @@ reviews = sa.Table(
     sa.Column("number", sa.String(20), nullable=False, unique=True),
     sa.Column("kind", sa.String(20), nullable=False),
     sa.Column("agency_code", sa.String(5), nullable=False),
-    sa.Column("agency", Stored(Agency), nullable=False),
+    sa.Column("agency", JsonOf(Agency), nullable=False),
     sa.Column("insurance_code", sa.String(10)),
     sa.Column("full_name", sa.String(100)),
     sa.Column("name_key", sa.String(100)),
-    sa.Column("dossier", Stored(Dossier)),
-    sa.Column("submitted_at", Moment, nullable=False),
-    sa.Column("expires_at", Moment, nullable=False),
+    sa.Column("dossier", JsonOf(Dossier)),
+    sa.Column("submitted_at", UtcDateTime, nullable=False),
+    sa.Column("expires_at", UtcDateTime, nullable=False),
     sa.Column("status", sa.String(20), nullable=False),
     sa.Column("assigned_to", sa.String(60)),
-    sa.Column("received_at", Moment),
+    sa.Column("received_at", UtcDateTime),
     sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("decided_at", Moment),
+    sa.Column("decided_at", UtcDateTime),
     sa.Column("decided_by", sa.String(60)),
     sa.Column("reason", sa.Text),
     sa.Column("history", sa.JSON, nullable=False),
@@ -62,9 +63,9 @@ sign_in_tries = sa.Table(
     "sign_in_tries",
     metadata,
     sa.Column("username", sa.String(60), primary_key=True),
-    sa.Column("tried_at", Moment, nullable=False, index=True),
+    sa.Column("tried_at", UtcDateTime, nullable=False, index=True),
     sa.Column("tries", sa.Integer, nullable=False),
-    sa.Column("locked_until", Moment),
+    sa.Column("locked_until", UtcDateTime),
 )
 
 officer_sessions = sa.Table(
@@ -72,7 +73,7 @@ officer_sessions = sa.Table(
     metadata,
     sa.Column("token_hash", sa.String(64), primary_key=True),
     sa.Column("username", sa.String(60), sa.ForeignKey("officers.username"), nullable=False),
-    sa.Column("expires_at", Moment, nullable=False, index=True),
+    sa.Column("expires_at", UtcDateTime, nullable=False, index=True),
 )
 
 register_people = sa.Table(
@@ -134,7 +135,7 @@ def reviews_found(session: Session, agency_code: str, search: dict[str, Any], no
     if search.get("cursor"):
         submitted_at, number = search["cursor"]
         here = sa.tuple_(reviews.c.submitted_at, reviews.c.number)
-        query = query.where(here > sa.tuple_(sa.bindparam("at", submitted_at, Moment), sa.literal(number)))
+        query = query.where(here > sa.tuple_(sa.bindparam("at", submitted_at, UtcDateTime), sa.literal(number)))
     query = query.order_by(reviews.c.submitted_at, reviews.c.number).limit(search["limit"] + 1)
     return session.scalars(query).all()
 

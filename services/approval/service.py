@@ -1,10 +1,9 @@
 """The counter of the approval desk: what officers ask, what the desk hears, what it does by the clock."""
 
-from datetime import datetime
 from typing import Any
 
 from services.approval import clients, models
-from services.approval.domain.officer import TRIES_LIFE, Officer, new_token
+from services.approval.domain.officer import TRIES_LIFE, new_token
 from services.approval.domain.register import Match, check_person, compare
 from services.approval.domain.review import Review
 from services.approval.handlers import officer, review
@@ -19,25 +18,36 @@ from services.approval.schemas.review import (
     stamp,
 )
 from shared import forms
-from shared.framework import Client, Database, Desk, Files, GreenStore, Setting, every, in_thread, in_time, listen, rpc
+from shared.framework.consumers import listen
+from shared.framework.providers import (
+    ClientProvider,
+    DatabaseProvider,
+    FilesProvider,
+    GreenFileStore,
+    SettingProvider,
+    in_thread,
+    in_time,
+)
+from shared.framework.rpc import rpc
+from shared.framework.service import Service
+from shared.framework.timers import every
 from shared.language.clock import utc_now
 from shared.language.errors import NotFound, Problem, Unauthenticated, Unavailable
 from shared.language.events import DeclarationExpired, DeclarationSubmitted, DeclarationWithdrawn
 from shared.language.values import Status, new_id
-from shared.storage.database import Database as DeskDatabase
-from shared.storage.database import again_on_conflict
+from shared.storage.database import Database
 from shared.storage.passwords import NOBODY, is_password
 
 
-class Approval(Desk):
+class Approval(Service):
     """Shows officers their queue and takes their decisions."""
 
     name = "approval"
 
-    database: DeskDatabase = Database(models.metadata)
-    files: GreenStore = Files()
-    http_register: clients.HttpRegister | None = Client(clients.http_register)
-    register_timeout: float = Setting("register_timeout")
+    database: Database = DatabaseProvider(models.metadata)
+    files: GreenFileStore = FilesProvider()
+    http_register: clients.HttpRegister | None = ClientProvider(clients.http_register)
+    register_timeout: float = SettingProvider("register_timeout")
 
     # officers
 
@@ -45,7 +55,7 @@ class Approval(Desk):
     def sign_in(self, form: Any) -> dict[str, Any]:
         """Open a session; the password is compared outside of any transaction, in a thread."""
         checked, at = forms.read(SignInForm, form), utc_now()
-        found = again_on_conflict(lambda: self._begin_sign_in(checked["username"], at))
+        found = self.database.run(officer.begin_sign_in, checked["username"], at=at)
         right = in_thread(is_password, found.password_hash if found else NOBODY, checked["password"])
         if found is None or not right:
             raise Unauthenticated("wrong_credentials")
@@ -53,10 +63,6 @@ class Approval(Desk):
         with self.database.begin() as session:
             opened = officer.finish_sign_in(session, found.username, token, at=utc_now())
         return {"token": token, "expires_at": stamp(opened.expires_at)}
-
-    def _begin_sign_in(self, username: str, at: datetime) -> Officer | None:
-        with self.database.begin() as session:
-            return officer.begin_sign_in(session, username, at=at)
 
     @rpc
     def sign_out(self, token: str) -> None:
@@ -165,11 +171,7 @@ class Approval(Desk):
 
     @listen(DeclarationSubmitted)
     def on_declaration_submitted(self, event: DeclarationSubmitted) -> None:
-        def open_it() -> None:
-            with self.database.begin() as session:
-                review.open_review(session, event)
-
-        again_on_conflict(open_it)
+        self.database.run(review.open_review, event)
 
     @listen(DeclarationWithdrawn)
     def on_declaration_withdrawn(self, event: DeclarationWithdrawn) -> None:

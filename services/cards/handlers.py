@@ -8,7 +8,9 @@ from services.cards import models
 from services.cards.domain import benefit_of, new_card, vietnam_day
 from shared.language.events import AccountActivated
 from shared.language.values import new_id
-from shared.storage.database import announce, insert, next_serial
+from shared.storage.database import insert
+from shared.storage.outbox import announce
+from shared.storage.serials import next_serial
 
 
 def issue_card(session: Session, event: AccountActivated, *, at: datetime) -> None:

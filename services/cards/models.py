@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from services.cards.domain import Benefit, Card
 from shared.language.values import Agency
-from shared.storage.database import Moment, Stored, mapping
+from shared.storage.columns import JsonOf, UtcDateTime
+from shared.storage.database import mapping
 
 mapper = mapping()
 metadata = mapper.metadata
@@ -25,13 +26,13 @@ cards = sa.Table(
     sa.Column("full_name", sa.String(100), nullable=False),
     sa.Column("birth_date", sa.String(10), nullable=False),
     sa.Column("gender", sa.String(10), nullable=False),
-    sa.Column("agency", Stored(Agency), nullable=False),
+    sa.Column("agency", JsonOf(Agency), nullable=False),
     sa.Column("group_code", sa.String(2), nullable=False),
     sa.Column("benefit_level", sa.Integer, nullable=False),
     sa.Column("card_number", sa.String(15), nullable=False),
     sa.Column("serial", sa.BigInteger, nullable=False, unique=True),
     sa.Column("valid_from", sa.Date, nullable=False),
-    sa.Column("issued_at", Moment, nullable=False),
+    sa.Column("issued_at", UtcDateTime, nullable=False),
     sa.Column("five_years_from", sa.Date),
 )
 

@@ -1,24 +1,21 @@
-"""The counter of the cards desk: what it hears."""
+"""What the cards service hears."""
 
 from services.cards import handlers, models
-from shared.framework import Database, Desk, listen
+from shared.framework.consumers import listen
+from shared.framework.providers import DatabaseProvider
+from shared.framework.service import Service
 from shared.language.clock import utc_now
 from shared.language.events import AccountActivated
-from shared.storage.database import Database as DeskDatabase
-from shared.storage.database import again_on_conflict
+from shared.storage.database import Database
 
 
-class Cards(Desk):
+class Cards(Service):
     """Issues health cards."""
 
     name = "cards"
 
-    database: DeskDatabase = Database(models.metadata)
+    database: Database = DatabaseProvider(models.metadata)
 
     @listen(AccountActivated)
     def on_account_activated(self, event: AccountActivated) -> None:
-        again_on_conflict(lambda: self._issue_card(event))
-
-    def _issue_card(self, event: AccountActivated) -> None:
-        with self.database.begin() as session:
-            handlers.issue_card(session, event, at=utc_now())
+        self.database.run(handlers.issue_card, event, at=utc_now())

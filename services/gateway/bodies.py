@@ -8,11 +8,11 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Request
 
 from shared.language.errors import FieldError, Invalid, TooLarge, Unsupported
+from shared.language.values import LARGEST_PICTURE
 
 LARGEST_JSON = 2 * 1024 * 1024  # bytes; far above any form, so that a field that is too long is named
 LARGEST_FORM = 16 * 1024  # bytes; a carrier's call-back has a few hundred
 MOST_FIELDS = 100
-LARGEST_FILE = 8 * 1024 * 1024  # bytes
 AROUND_FILE = 64 * 1024  # bytes of multipart lines and fields around the file
 IN_MEMORY = 256 * 1024  # bytes werkzeug holds while it looks for a boundary; it reads 64 KiB at a time, so no fewer
 DEEPEST_JSON = 32  # objects inside objects; orjson reads deeper ones than it writes, and no form is so deep
@@ -75,12 +75,12 @@ def file_of(request: Request, name: str, fields: tuple[str, ...] = ()) -> tuple[
     """
     if request.mimetype != "multipart/form-data":
         raise Unsupported(expected="multipart/form-data")
-    request.max_content_length = LARGEST_FILE + AROUND_FILE
+    request.max_content_length = LARGEST_PICTURE + AROUND_FILE
     request.max_form_memory_size = IN_MEMORY
     try:
         files, values = request.files, request.form
     except RequestEntityTooLarge:
-        raise TooLarge(limit=LARGEST_FILE) from None
+        raise TooLarge(limit=LARGEST_PICTURE) from None
     except (HTTPException, OSError, ValueError):
         raise Invalid(errors=[FieldError("", "body_broken")]) from None
     unknown = [*(one for one in files if one != name), *(one for one in values if one not in fields)]
@@ -96,8 +96,8 @@ def _content(file: FileStorage | None, name: str) -> bytes:
     content = file.read() if file is not None else b""
     if not content:
         raise Invalid(errors=[FieldError(name, "required")])
-    if len(content) > LARGEST_FILE:
-        raise TooLarge(limit=LARGEST_FILE)
+    if len(content) > LARGEST_PICTURE:
+        raise TooLarge(limit=LARGEST_PICTURE)
     return content
 
 

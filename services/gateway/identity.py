@@ -4,10 +4,9 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Request
 
 from shared.language.errors import NotFound, Unauthenticated
-from shared.settings import Settings, SettingsError
+from shared.settings import Settings, SettingsError, are_link_keys, split_keys
 
 LINK_SECONDS = 300  # an officer looks at a dossier, and the links of his page are of no use afterwards
-SHORTEST_KEY = 16
 LONGEST_TOKEN = 200
 
 
@@ -36,9 +35,10 @@ class PictureLinks:
     """Links to pictures that work for five minutes and name nothing but a key of the store."""
 
     def __init__(self, settings: Settings) -> None:
-        if len(settings.link_key) < SHORTEST_KEY:
-            raise SettingsError("LINK_KEY is missing or short: `vssid key` prints a new one")
-        self._signer = URLSafeTimedSerializer(settings.link_key, salt="pictures")
+        keys = split_keys(settings.link_key)
+        if not keys or not are_link_keys(settings.link_key):
+            raise SettingsError("LINK_KEY is not usable: it takes keys of `vssid key`, newest first")
+        self._signer = URLSafeTimedSerializer(keys[::-1], salt="pictures")  # the last one signs, all of them verify
         self._public = settings.public
 
     def link(self, key: str) -> str:

@@ -11,7 +11,8 @@ from services.gateway.routes.hooks import HookRoutes
 from services.gateway.routes.officer import OfficerRoutes
 from services.gateway.routes.operations import OperationsRoutes
 from services.gateway.routes.public import PublicRoutes
-from shared.framework import Client, Desk, Operations
+from shared.framework.providers import ClientProvider
+from shared.framework.service import Operations, Service
 from shared.language.errors import Problem
 
 
@@ -28,14 +29,14 @@ class Doorkeeper(Operations):
         self._limits.count(limit, address_of(request, self.settings.trusted_proxies))
 
 
-class Gateway(PublicRoutes, OfficerRoutes, HookRoutes, OperationsRoutes, Desk):
+class Gateway(PublicRoutes, OfficerRoutes, HookRoutes, OperationsRoutes, Service):
     """HTTP to the desks and back."""
 
     name = "gateway"
 
     operations = Doorkeeper()
-    limits: RateLimits = Client(RateLimits)
-    links: PictureLinks = Client(PictureLinks)
+    limits: RateLimits = ClientProvider(RateLimits)
+    links: PictureLinks = ClientProvider(PictureLinks)
 
     @staticmethod
     def present(problem: Problem, request: Request, *rest: Any) -> Response:

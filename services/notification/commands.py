@@ -4,10 +4,9 @@ import click
 
 from services.notification import handlers, models
 from services.notification.domain.message import Message, State
-from shared import settings
 from shared.language.clock import utc_now
 from shared.language.errors import NotFound, Refused
-from shared.storage.database import Database
+from shared.storage.database import open_database
 
 TROUBLED = (State.UNKNOWN, State.FAILED)
 
@@ -22,7 +21,7 @@ def messages() -> None:
 @click.option("--limit", type=click.IntRange(1, 10000), default=100, show_default=True)
 def list_messages(state: tuple[str, ...], limit: int) -> None:
     """Print messages of unknown outcome and failed ones, or those in the states given, the newest first."""
-    with _database().begin() as session:
+    with open_database("notification", models.metadata).begin() as session:
         for message in handlers.list_messages(session, state or [str(one) for one in TROUBLED], limit):
             click.echo(_line(message))
 
@@ -35,7 +34,7 @@ def retry_message(message_id: str) -> None:
     A sent or failed message cannot be retried: its text and recipient are no longer kept.
     """
     try:
-        with _database().begin() as session:
+        with open_database("notification", models.metadata).begin() as session:
             handlers.retry_message(session, message_id, at=utc_now())
     except NotFound:
         raise click.ClickException(f"there is no message {message_id}") from None
@@ -43,11 +42,6 @@ def retry_message(message_id: str) -> None:
         state = refusal.details["state"]
         raise click.ClickException(f"{message_id} is {state}: only waiting ones can be tried again") from None
     click.echo(f"{message_id} is due now")
-
-
-def _database() -> Database:
-    configured = settings.read()
-    return Database(models.metadata, configured.database("notification"), configured)
 
 
 def _line(message: Message) -> str:

@@ -11,17 +11,16 @@ from services.notification.clients.carrier import Callback, OutgoingMessage
 from services.notification.clients.carriers import Carriers
 from services.notification.clients.guard import GuardedCarrier
 from services.notification.domain.delivery import DeliveryReport
-from services.notification.domain.message import FORM_LIFETIME, Channel, Message, State, with_password
+from services.notification.domain.message import FORM_LIFETIME, Channel, Message, Settled, State, with_password
 from services.notification.domain.occasion import Occasion
 from services.notification.domain.outcome import Deferred, Outcome, Rejected
 from services.notification.domain.retry import MESSAGE_LIFETIME, RetryPolicy
-from services.notification.handlers import Settled
 from shared import logs, metrics
 from shared.framework.providers import in_time
 from shared.framework.workers import WorkerPool
 from shared.language.clock import utc_now
 from shared.language.errors import Unavailable
-from shared.storage.database import Database, again_on_conflict
+from shared.storage.database import Database
 from shared.storage.seals import BrokenSeal, Seal
 
 SETTLE_BACKOFF_SECONDS = (0.1, 0.5, 1.0, 2.0, 4.0)  # between tries to save an outcome
@@ -105,8 +104,7 @@ class Sender:
             Forbidden: ``wrong_signature``, the report is not from the carrier that has the message.
         """
         read_report = partial(self._read_report, callback)
-        with self.database.begin() as session:
-            noted = handlers.note_delivery(session, message_id, read_report, seal=self.seal, at=utc_now())
+        noted = self.database.run(handlers.note_delivery, message_id, read_report, seal=self.seal, at=utc_now())
         if noted is None:
             return
         message = noted.message
@@ -150,25 +148,20 @@ class Sender:
 
     def _queue(self, occasion: Occasion, carriers: Mapping[Channel, str]) -> dict[str, Message]:
         """Return the messages that are stored as reserved, by channel."""
-        return again_on_conflict(partial(self._queue_once, occasion, carriers))
-
-    def _queue_once(self, occasion: Occasion, carriers: Mapping[Channel, str]) -> dict[str, Message]:
-        with self.database.begin() as session:
-            reserved = handlers.queue_messages(
-                session,
-                occasion,
-                accents=self.accents,
-                request_id=logs.request_id(),
-                at=utc_now(),
-                lease=self.retry.lease,
-                carriers=carriers,
-            )
+        reserved = self.database.run(
+            handlers.queue_messages,
+            occasion,
+            accents=self.accents,
+            request_id=logs.request_id(),
+            at=utc_now(),
+            lease=self.retry.lease,
+            carriers=carriers,
+        )
         return {message.channel: message for message in reserved}
 
     def _reserve_due(self, channel: Channel) -> Message | None:
         carrier = self.carriers[channel].preferred()
-        with self.database.begin() as session:
-            return handlers.reserve_due(session, channel, lease=self.retry.lease, at=utc_now(), carrier=carrier)
+        return self.database.run(handlers.reserve_due, channel, lease=self.retry.lease, at=utc_now(), carrier=carrier)
 
     # send or look up
 
@@ -209,8 +202,7 @@ class Sender:
     def _reassign(self, message: Message, carrier: GuardedCarrier) -> bool:
         """Save that another carrier gets the message, before it does; say whether it may."""
         try:
-            with self.database.begin() as session:
-                kept = handlers.reassign(session, message, carrier.name, lease=self.retry.lease, at=utc_now())
+            kept = self.database.run(handlers.reassign, message, carrier.name, lease=self.retry.lease, at=utc_now())
         except Unavailable:
             log.warning("messages_not_reserved", dependency="database", channel=str(message.channel))
             return False
@@ -260,8 +252,7 @@ class Sender:
         return self._save_once(message, outcome)
 
     def _save_once(self, message: Message, outcome: Outcome) -> Settled | None:
-        with self.database.begin() as session:
-            return handlers.settle(session, message, outcome, retry=self.retry, seal=self.seal, at=utc_now())
+        return self.database.run(handlers.settle, message, outcome, retry=self.retry, seal=self.seal, at=utc_now())
 
     def _report_fallback(self, settled: Settled) -> None:
         if settled.fell_back:

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
 from services.notification import media, models
 from services.notification.domain.delivery import DeliveryReport
 from services.notification.domain.fallback import load_fallback
-from services.notification.domain.message import Channel, Message, mail_of, sms_of
+from services.notification.domain.message import Channel, Message, Settled, mail_of, sms_of
 from services.notification.domain.occasion import Occasion
 from services.notification.domain.outcome import Outcome
 from services.notification.domain.retry import MESSAGE_LIFETIME, RetryPolicy
@@ -19,13 +18,6 @@ from shared.language.events import DeclarationWithdrawn
 from shared.language.values import new_id
 from shared.storage.database import insert
 from shared.storage.seals import BrokenSeal, Seal
-
-
-class Settled(NamedTuple):
-    """A message with its new state, and whether a mail was queued to replace it."""
-
-    message: Message
-    fell_back: bool
 
 
 def queue_messages(

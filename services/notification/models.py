@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from services.notification.domain.message import RESERVED_STATES, WAITING_STATES, Message
 from shared.language.errors import NotFound
-from shared.storage.database import Moment, mapping
+from shared.storage.columns import UtcDateTime
+from shared.storage.database import mapping
 
 mapper = mapping()
 metadata = mapper.metadata
@@ -35,12 +36,12 @@ messages = sa.Table(
     sa.Column("delayed", sa.Integer, nullable=False),
     sa.Column("settled_by", sa.String(20)),
     sa.Column("code", sa.String(60)),
-    sa.Column("queued_at", Moment, nullable=False),
-    sa.Column("due_at", Moment),
-    sa.Column("done_at", Moment),
+    sa.Column("queued_at", UtcDateTime, nullable=False),
+    sa.Column("due_at", UtcDateTime),
+    sa.Column("done_at", UtcDateTime),
     sa.Column("carrier", sa.String(60)),
     sa.Column("delivery", sa.String(20)),
-    sa.Column("delivered_at", Moment),
+    sa.Column("delivered_at", UtcDateTime),
     sa.Column("fallback", sa.Text),
     # an event received twice, or by two consumers at once, adds one message
     sa.UniqueConstraint("occasion", "channel"),
@@ -66,7 +67,7 @@ withdrawals = sa.Table(  # of declarations: a late event about a withdrawn one s
     "withdrawals",
     metadata,
     sa.Column("declaration_id", sa.String(36), primary_key=True),
-    sa.Column("withdrawn_at", Moment, nullable=False),
+    sa.Column("withdrawn_at", UtcDateTime, nullable=False),
 )
 
 mapper.map_imperatively(Message, messages)
@@ -86,7 +87,7 @@ def queued_channels(session: Session, occasion: str, declaration_id: str) -> set
 
 _DUE = (
     sa.select(Message)
-    .where(messages.c.channel == sa.bindparam("channel"), messages.c.due_at <= sa.bindparam("now", type_=Moment))
+    .where(messages.c.channel == sa.bindparam("channel"), messages.c.due_at <= sa.bindparam("now", type_=UtcDateTime))
     .order_by(messages.c.due_at)
     .limit(1)
     .with_for_update(skip_locked=True)

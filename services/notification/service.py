@@ -13,7 +13,18 @@ from services.notification.domain.message import Channel
 from services.notification.domain.retry import RetryPolicy
 from services.notification.schemas.message import message_view
 from shared import logs
-from shared.framework import Client, Database, Desk, Files, GreenStore, Sealed, Setting, every, listen, rpc
+from shared.framework.consumers import listen
+from shared.framework.providers import (
+    ClientProvider,
+    DatabaseProvider,
+    FilesProvider,
+    GreenFileStore,
+    SealProvider,
+    SettingProvider,
+)
+from shared.framework.rpc import rpc
+from shared.framework.service import Service
+from shared.framework.timers import every
 from shared.framework.workers import WorkerPool
 from shared.language.clock import utc_now
 from shared.language.events import (
@@ -23,8 +34,7 @@ from shared.language.events import (
     DeclarationSubmitted,
     DeclarationWithdrawn,
 )
-from shared.storage.database import Database as DeskDatabase
-from shared.storage.database import again_on_conflict
+from shared.storage.database import Database
 from shared.storage.seals import Seal
 
 SENDERS = 8  # messages of one channel under way at once
@@ -35,22 +45,22 @@ BRING_FORWARD_SECONDS = 30.0
 log = logs.log(__name__)
 
 
-class Notification(Desk):
+class Notification(Service):
     """Tells people, by SMS and by mail."""
 
     name = "notification"
 
-    database: DeskDatabase = Database(models.metadata)
-    files: GreenStore = Files()
-    seal: Seal = Sealed()
-    sms: Carriers = Client(clients.sms_carriers)
-    mail: Carriers = Client(clients.mail_carriers)
+    database: Database = DatabaseProvider(models.metadata)
+    files: GreenFileStore = FilesProvider()
+    seal: Seal = SealProvider()
+    sms: Carriers = ClientProvider(clients.sms_carriers)
+    mail: Carriers = ClientProvider(clients.mail_carriers)
     workers: WorkerPool = WorkerPool(SENDERS)
-    public_url: str = Setting("public")
-    sms_accents: bool = Setting("sms_accents")
-    carrier_timeout: float = Setting("carrier_timeout")
-    settle_after: float = Setting("settle_after")
-    delays: tuple[float, ...] = Setting("delays")
+    public_url: str = SettingProvider("public")
+    sms_accents: bool = SettingProvider("sms_accents")
+    carrier_timeout: float = SettingProvider("carrier_timeout")
+    settle_after: float = SettingProvider("settle_after")
+    delays: tuple[float, ...] = SettingProvider("delays")
 
     @property
     def retry(self) -> RetryPolicy:
@@ -83,11 +93,7 @@ class Notification(Desk):
 
     @listen(DeclarationWithdrawn)
     def on_declaration_withdrawn(self, event: DeclarationWithdrawn) -> None:
-        def withdraw() -> None:
-            with self.database.begin() as session:
-                handlers.withdraw(session, event)
-
-        again_on_conflict(withdraw)
+        self.database.run(handlers.withdraw, event)
 
     # calls
 
@@ -104,8 +110,7 @@ class Notification(Desk):
     @rpc
     def list_messages(self, declaration_id: str) -> list[dict[str, Any]]:
         """Return what was sent about a declaration, the oldest first."""
-        with self.database.read() as session:
-            return [message_view(message) for message in models.messages_about(session, declaration_id)]
+        return [message_view(message) for message in self.database.query(models.messages_about, declaration_id)]
 
     # timers
 
@@ -117,13 +122,11 @@ class Notification(Desk):
     @every(FORGET_SECONDS)
     def forget_fallbacks(self) -> None:
         """Forget the addresses kept for a fallback where no carrier reported in time."""
-        with self.database.begin() as session:
-            handlers.forget_fallbacks(session, at=utc_now())
+        self.database.run(handlers.forget_fallbacks, at=utc_now())
 
     @every(BRING_FORWARD_SECONDS)
     def bring_forward(self) -> None:
         """Correct what a wrong clock did: no message waits for a moment that is too far away."""
-        with self.database.begin() as session:
-            brought = handlers.bring_forward(session, longest=self.retry.longest_wait, at=utc_now())
+        brought = self.database.run(handlers.bring_forward, longest=self.retry.longest_wait, at=utc_now())
         if brought:
             log.warning("messages_brought_forward", messages=brought)

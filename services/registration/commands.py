@@ -1,7 +1,6 @@
-"""What operators do at the registration desk: keep the list of agencies."""
+"""What operators do at the registration service: keep the list of agencies."""
 
-import csv
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -11,10 +10,13 @@ import click
 
 from services.registration import models
 from services.registration.schemas.address import province_code
-from shared import settings
-from shared.storage.database import Database
+from shared.language.values import AGENCY_CODE
+from shared.storage.database import open_database
+from shared.storage.imports import ImportRefused, Row, open_csv, read_day, read_rows
 
-COLUMNS = ("code", "name", "province_code", "address", "opened_on", "closed_on", "note")
+REQUIRED = ("code", "name", "province_code")
+OPTIONAL = ("address", "opened_on", "closed_on", "note")
+FIRST_DAY = date(1995, 2, 16)  # Vietnam Social Security was founded
 
 
 @click.group()
@@ -27,59 +29,46 @@ def agency() -> None:
 def import_agencies(file: Path) -> None:
     """Add agencies, or bring known ones up to date, from FILE.csv.
 
-    Columns: code, name, province_code, and if you like address, opened_on, closed_on (YYYY-MM-DD), note.
-    All rows are taken, or none.
+    Columns: code, name, province_code, and optionally address, opened_on, closed_on (YYYY-MM-DD), note.
+    All rows are imported, or none.
     """
-    count = keep_agencies(file.read_text(encoding="utf-8-sig"))
-    click.echo(f"{count} agencies imported")
+    with open_csv(file) as lines:
+        click.echo(f"{keep_agencies(lines)} agencies imported")
 
 
 def keep_starter_list() -> int:
     """Put the agencies that come with the project in place; what operators changed since stays."""
     listed = (files("services.registration") / "agencies.csv").read_text(encoding="utf-8")
-    return keep_agencies(listed, known_ones=False)
+    return keep_agencies(listed.splitlines(), known_ones=False)
 
 
-def keep_agencies(text: str, *, known_ones: bool = True) -> int:
-    """Keep the agencies of a CSV text; return how many."""
-    rows = list(_rows(text))
-    configured = settings.read()
-    with Database(models.metadata, configured.database("registration"), configured).begin() as session:
+def keep_agencies(lines: Iterable[str], *, known_ones: bool = True) -> int:
+    """Keep the agencies of a CSV file; return how many.
+
+    Raises:
+        ImportRefused: a row cannot be used; nothing was kept.
+    """
+    rows = [_agency(line, row) for line, row in read_rows(lines, REQUIRED, OPTIONAL)]
+    with open_database("registration", models.metadata).begin() as session:
         for row in rows:
             models.put_agency(session, row, known_ones=known_ones)
     return len(rows)
 
 
-def _rows(text: str) -> Iterator[dict[str, Any]]:
-    reader = csv.DictReader(text.splitlines())
-    missing = {"code", "name", "province_code"} - set(reader.fieldnames or ())
-    if missing:
-        raise click.ClickException(f"columns missing: {', '.join(sorted(missing))}")
-    for line, row in enumerate(reader, start=2):
-        yield _agency(line, {column: (row.get(column) or "").strip() for column in COLUMNS})
-
-
-def _agency(line: int, row: dict[str, str]) -> dict[str, Any]:
+def _agency(line: int, row: Row) -> dict[str, Any]:
     province = province_code(row["province_code"])
-    if not (row["code"].isdecimal() and row["code"].isascii() and len(row["code"]) in (3, 5)):
-        raise click.ClickException(f"line {line}: code {row['code']!r} is not three or five digits")
+    if not AGENCY_CODE.fullmatch(row["code"]):
+        raise ImportRefused.at(line, f"code {row['code']!r} is not three or five digits")
     if province is None:
-        raise click.ClickException(f"line {line}: {row['province_code']!r} is not one of today's provinces")
+        raise ImportRefused.at(line, f"{row['province_code']!r} is not one of today's provinces")
     if not row["name"]:
-        raise click.ClickException(f"line {line}: the name is missing")
+        raise ImportRefused.at(line, "the name is missing")
     return {
         "code": row["code"],
         "name": row["name"],
         "province_code": province,
         "address": row["address"] or None,
-        "opened_on": _day(line, row["opened_on"]) or date(1995, 2, 16),
-        "closed_on": _day(line, row["closed_on"]),
+        "opened_on": read_day(line, row["opened_on"]) if row["opened_on"] else FIRST_DAY,
+        "closed_on": read_day(line, row["closed_on"]) if row["closed_on"] else None,
         "note": row["note"] or None,
     }
-
-
-def _day(line: int, text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        raise click.ClickException(f"line {line}: {text!r} is not a date YYYY-MM-DD") from None

@@ -12,7 +12,8 @@ from services.registration.domain.declaration import NUMBER, Applicant, Declarat
 from services.registration.domain.upload import Upload, form_key, form_of
 from shared.language.errors import NotFound
 from shared.language.values import Address, Agency, Contact, DeclarationKind, IdDocument, Status
-from shared.storage.database import Moment, Stored, mapping
+from shared.storage.columns import JsonOf, UtcDateTime
+from shared.storage.database import mapping
 
 mapper = mapping()
 metadata = mapper.metadata
@@ -24,15 +25,15 @@ declarations = sa.Table(
     sa.Column("number", sa.String(20), nullable=False, unique=True),
     sa.Column("tracking_code", sa.String(20), nullable=False),
     sa.Column("kind", sa.String(20), nullable=False),
-    sa.Column("agency", Stored(Agency), nullable=False),
+    sa.Column("agency", JsonOf(Agency), nullable=False),
     sa.Column("insurance_code", sa.String(10)),
-    sa.Column("applicant", Stored(Applicant)),
-    sa.Column("submitted_at", Moment, nullable=False),
-    sa.Column("expires_at", Moment, nullable=False),
+    sa.Column("applicant", JsonOf(Applicant)),
+    sa.Column("submitted_at", UtcDateTime, nullable=False),
+    sa.Column("expires_at", UtcDateTime, nullable=False),
     sa.Column("status", sa.String(20), nullable=False),
-    sa.Column("received_at", Moment),
+    sa.Column("received_at", UtcDateTime),
     sa.Column("handled_version", sa.Integer, nullable=False),
-    sa.Column("decided_at", Moment),
+    sa.Column("decided_at", UtcDateTime),
     sa.Column("reason", sa.Text),
     sa.Column("history", sa.JSON, nullable=False),
 )
@@ -56,13 +57,13 @@ accounts = sa.Table(
     sa.Column("full_name", sa.String(100), nullable=False),
     sa.Column("birth_date", sa.String(10), nullable=False),
     sa.Column("gender", sa.String(10), nullable=False),
-    sa.Column("id_document", Stored(IdDocument), nullable=False),
-    sa.Column("address", Stored(Address), nullable=False),
-    sa.Column("contact", Stored(Contact), nullable=False),
+    sa.Column("id_document", JsonOf(IdDocument), nullable=False),
+    sa.Column("address", JsonOf(Address), nullable=False),
+    sa.Column("contact", JsonOf(Contact), nullable=False),
     sa.Column("password_hash", sa.String(200), nullable=False),
-    sa.Column("password_expires_at", Moment, nullable=False),
+    sa.Column("password_expires_at", UtcDateTime, nullable=False),
     sa.Column("must_change_password", sa.Boolean, nullable=False),
-    sa.Column("activated_at", Moment, nullable=False),
+    sa.Column("activated_at", UtcDateTime, nullable=False),
 )
 
 uploads = sa.Table(
@@ -73,7 +74,7 @@ uploads = sa.Table(
     sa.Column("content_type", sa.String(40), nullable=False),
     sa.Column("bytes", sa.Integer, nullable=False),
     sa.Column("key", sa.String(120), nullable=False),
-    sa.Column("created_at", Moment, nullable=False, index=True),
+    sa.Column("created_at", UtcDateTime, nullable=False, index=True),
     sa.Column("declaration_id", sa.String(36), index=True),
 )
 

@@ -3,11 +3,9 @@
 import base64
 import hashlib
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-import orjson
 from eventlet.semaphore import Semaphore
 
 from services.registration import models
@@ -35,7 +33,18 @@ from services.registration.schemas.upload import (
     upload_view,
 )
 from shared import forms
-from shared.framework import Database, Desk, Files, GreenStore, Sealed, Setting, every, in_thread, listen, rpc
+from shared.framework.consumers import listen
+from shared.framework.providers import (
+    DatabaseProvider,
+    FilesProvider,
+    GreenFileStore,
+    SealProvider,
+    SettingProvider,
+    in_thread,
+)
+from shared.framework.rpc import rpc
+from shared.framework.service import Service
+from shared.framework.timers import every
 from shared.language.clock import utc_now
 from shared.language.errors import FieldError, Invalid, NotFound
 from shared.language.events import (
@@ -47,25 +56,24 @@ from shared.language.events import (
     DeclarationSubmitted,
 )
 from shared.language.values import new_id
-from shared.storage.database import Database as DeskDatabase
-from shared.storage.database import again_on_conflict, answer_once, forget_answers
+from shared.storage.database import Database
+from shared.storage.idempotency import KEY_LIFETIME, forget_keys, scoped_key
 from shared.storage.passwords import hash_drawn_password
 from shared.storage.seals import Seal
 
-ANSWERS_LIFE = timedelta(hours=24)  # how long an idempotency key is remembered
 FILES_AT_ONCE = 100
 PRINTER = Semaphore(1)  # printing is all Python: more at once would take the interpreter from those who submit
 
 
-class Registration(Desk):
+class Registration(Service):
     """Takes declarations and keeps accounts."""
 
     name = "registration"
 
-    database: DeskDatabase = Database(models.metadata)
-    files: GreenStore = Files()
-    seal: Seal = Sealed()
-    declaration_days: float = Setting("declaration_days")
+    database: Database = DatabaseProvider(models.metadata)
+    files: GreenFileStore = FilesProvider()
+    seal: Seal = SealProvider()
+    declaration_days: float = SettingProvider("declaration_days")
 
     # uploads
 
@@ -74,7 +82,6 @@ class Registration(Desk):
         """Read the picture that lies under the key ``incoming``, and keep what is left of it: its pixels."""
         purpose = forms.read(UploadForm, form)["purpose"]
         raw = self.files.get(incoming)
-        mark = fingerprint([purpose, hashlib.sha256(raw).hexdigest()])
         picture = in_thread(read_picture, raw)
         upload_id = new_id()
         kept = Upload(
@@ -87,19 +94,11 @@ class Registration(Desk):
         )
         self.files.put(kept.key, picture.data)
 
-        def keep() -> dict[str, Any]:
-            with self.database.begin() as session:
-                return answer_once(
-                    session,
-                    scoped("upload", idempotency_key),
-                    mark,
-                    kept.created_at,
-                    lambda: upload_view(upload.keep_upload(session, replace(kept))),
-                )
-
+        body = [purpose, hashlib.sha256(raw).hexdigest()]
         answer: dict[str, Any] = {}
         try:
-            answer = again_on_conflict(keep)
+            key = scoped_key("upload", idempotency_key)
+            answer = self.database.once(key, body, upload_view, upload.keep_upload, kept)
         finally:
             if answer.get("upload_id") != upload_id:
                 self.files.remove(kept.key)
@@ -127,17 +126,10 @@ class Registration(Desk):
         """Take a declaration; answer with its number, tracking code and deadline."""
         checked = forms.read(DeclarationForm, form)
         checked |= forms.read(LanguageForm, {"language": language})
-        key, mark, at = scoped("declaration", idempotency_key), fingerprint(form), utc_now()
-
-        def submit() -> dict[str, Any]:
-            with self.database.begin() as session:
-                return answer_once(session, key, mark, at, lambda: self._submit(session, checked, at))
-
-        return again_on_conflict(submit)
-
-    def _submit(self, session: Any, checked: dict[str, Any], at: datetime) -> dict[str, Any]:
-        taken = declaration.submit_declaration(session, checked, days=self.declaration_days, at=at)
-        return submitted_view(taken, at)
+        key, at = scoped_key("declaration", idempotency_key), utc_now()
+        answer = partial(submitted_view, now=at)
+        submit = declaration.submit_declaration
+        return self.database.once(key, form, answer, submit, checked, days=self.declaration_days, at=at)
 
     @rpc
     def get_declaration(self, number: str, tracking_code: str) -> dict[str, Any]:
@@ -247,7 +239,7 @@ class Registration(Desk):
     @every()
     def expire_declarations(self) -> None:
         """End declarations past their time, however many there are (S59)."""
-        at = self.database.surely_past(utc_now())
+        at = self.database.earliest_now(utc_now())
         while True:
             with self.database.begin() as session:
                 if not declaration.expire_declarations(session, at=at):
@@ -256,10 +248,10 @@ class Registration(Desk):
     @every()
     def clear_away(self) -> None:
         """Delete uploads nobody used, old answers, and for good the files whose rows are gone."""
-        at = self.database.surely_past(utc_now())
+        at = self.database.earliest_now(utc_now())
         with self.database.begin() as session:
             upload.drop_unused_uploads(session, at=at)
-            forget_answers(session, at - ANSWERS_LIFE)
+            forget_keys(session, before=at - KEY_LIFETIME)
         with self.database.begin() as session:
             keys = models.files_to_erase(session, FILES_AT_ONCE)
         for key in keys:
@@ -282,24 +274,6 @@ class Registration(Desk):
 def batched(keys: list[str], size: int) -> Iterator[list[str]]:
     for first in range(0, len(keys), size):
         yield keys[first : first + size]
-
-
-def fingerprint(body: Any) -> str:
-    """Return what tells one request body from another."""
-    return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-
-def scoped(what: str, idempotency_key: str | None) -> str | None:
-    """Return the key under which an answer is remembered.
-
-    Raises:
-        Invalid: the key is not 1 to 128 printable ASCII characters.
-    """
-    if idempotency_key is None:
-        return None
-    if not (0 < len(idempotency_key) <= 128 and idempotency_key.isascii() and idempotency_key.isprintable()):
-        raise Invalid(errors=[FieldError("Idempotency-Key", "not_an_idempotency_key")])
-    return f"{what}:{idempotency_key}"
 
 
 def printed(data: FormData) -> bytes:

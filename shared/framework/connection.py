@@ -1,6 +1,6 @@
-"""One connection to RabbitMQ that consumes, comes back by itself, and lets many green threads send.
+"""A connection to RabbitMQ that consumes, reconnects by itself, and lets many green threads send.
 
-kombu is how nameko speaks AMQP; the relay and the operator use pika, outside of green threads.
+kombu is how nameko speaks AMQP; the relay and the operator's commands use pika, outside of green threads.
 """
 
 from collections.abc import Callable
@@ -16,13 +16,13 @@ from kombu.exceptions import OperationalError
 
 from shared import logs
 
-SEND_SECONDS = 5.0  # a broker that takes nothing for so long is as good as gone
-HEARTBEAT = 10  # seconds; a frozen broker is given up after two of them
-PATIENCE = (0.1, 0.2, 0.5, 1.0, 2.0)  # seconds before each further attempt to come back
+SEND_SECONDS = 5.0  # a broker that takes nothing for so long is as good as disconnected
+HEARTBEAT_SECONDS = 10  # a frozen broker is given up after two of them
+BACKOFF_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)  # before each further attempt to reconnect
 CANCEL_SECONDS = 2.0  # a broker that is busy or gone is not waited for any longer
 
 
-class BrokerMute(ConnectionError):
+class BrokerUnresponsive(ConnectionError):
     """The broker took nothing, or a sender was stopped in the middle of a frame."""
 
 
@@ -31,7 +31,7 @@ BROKEN = (OSError, OperationalError, kombu.exceptions.KombuError)
 log = logs.log(__name__)
 
 
-class LineDown(Exception):
+class ConnectionDown(Exception):
     """There is no connection to the broker now."""
 
 
@@ -39,84 +39,94 @@ def errors_of(connection: kombu.Connection) -> tuple[type[BaseException], ...]:
     return (*BROKEN, *connection.connection_errors, *connection.channel_errors)
 
 
-class Line:
+def _nothing() -> None:
+    return None
+
+
+class BrokerConnection:
     """A consuming connection.
 
-    ``prepare`` is called with each new channel and declares and consumes there; ``lost`` is called each time
-    the connection is gone.
+    ``prepare`` is called with each new channel, and declares and consumes there; ``lost`` is called each time
+    the connection is lost.
     """
 
     def __init__(
-        self,
-        url: str,
-        name: str,
-        prepare: Callable[[Any], None],
-        lost: Callable[[], None] = lambda: None,
+        self, url: str, name: str, prepare: Callable[[Any], None], lost: Callable[[], None] = _nothing
     ) -> None:
         self._connection = kombu.Connection(
             url,
-            heartbeat=HEARTBEAT,
+            heartbeat=HEARTBEAT_SECONDS,
             connect_timeout=2,
             transport_options={"client_properties": {"connection_name": name}},
         )
         self._name, self._prepare, self._lost = name, prepare, lost
         self._up = Event()
         self._stopping = False
-        self._open_anew()
+        self._start_afresh()
         self.channel: Any = None
 
-    def _open_anew(self) -> None:
-        """Forget what belonged to the last connection: who still waits to send on it holds up nobody here."""
+    def _start_afresh(self) -> None:
+        """Forget what belonged to the last connection: a sender still waiting on it holds up nobody here."""
         self._sending = Semaphore()
         self._broken = False
 
     @property
     def is_up(self) -> bool:
-        return self._up.ready()
+        return bool(self._up.ready())
+
+    @property
+    def state(self) -> str:
+        return "ok" if self.is_up else "unavailable"
 
     def run(self) -> None:
         """Consume until stopped, over as many connections as it takes."""
         attempt = 0
         while not self._stopping:
-            errors = errors_of(self._connection)
             try:
-                self._consume()
-                attempt = 0
-            except errors as error:
-                if not self._stopping:
-                    log.warning("broker_lost", line=self._name, error=type(error).__name__)
-            except Exception:
-                # raised further, it would end the whole process; a new connection is what mends every other trouble
-                log.exception("line_failed", line=self._name)
+                self._consume_until_lost()
             finally:
-                came_up = self.is_up
-                self._hang_up()
-            attempt = 0 if came_up else min(attempt + 1, len(PATIENCE) - 1)
+                was_up = self.is_up
+                self._disconnect()
+            attempt = 0 if was_up else min(attempt + 1, len(BACKOFF_SECONDS) - 1)
             if not self._stopping:
-                eventlet.sleep(PATIENCE[attempt])
+                eventlet.sleep(BACKOFF_SECONDS[attempt])
+
+    def _consume_until_lost(self) -> None:
+        errors = errors_of(self._connection)
+        try:
+            self._consume()
+        except errors as error:
+            if not self._stopping:
+                log.warning("broker_lost", connection=self._name, error=type(error).__name__)
+        except Exception:
+            # raised further, it would end the whole process; a new connection mends every other trouble
+            log.exception("connection_failed", connection=self._name)
 
     def _consume(self) -> None:
+        self._connect()
+        while not (self._stopping or self._broken):
+            with suppress(TimeoutError):
+                self._connection.drain_events(timeout=1)
+            with suppress(ConnectionDown):
+                self.send(lambda _: self._connection.heartbeat_check())
+        if self._broken:
+            raise BrokerUnresponsive
+
+    def _connect(self) -> None:
         self._connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
         # py-amqp reads the socket before each publish where the broker may announce that it blocks; reading
         # belongs to this green thread alone, which sees that announcement anyway
         self._connection.connection.client_properties["capabilities"]["connection.blocked"] = False
         channel = self._connection.channel()
-        self._open_anew()
-        # known before it is prepared: the first consumer is sent messages while the others are still declared, and
-        # one that could not be acknowledged would hold its place for as long as the connection lasts
+        self._start_afresh()
+        # set before it is prepared: the first consumer is sent messages while the others are still declared, and
+        # one that could not be acknowledged would count against the prefetch for as long as the connection lasts
         self.channel = channel
         self._prepare(channel)
         self._up.send(None)
-        log.info("broker_connected", line=self._name)
-        while not (self._stopping or self._broken):
-            with suppress(TimeoutError):
-                self._connection.drain_events(timeout=1)
-            with suppress(LineDown):
-                self.send(lambda _: self._connection.heartbeat_check())
-        if self._broken:
-            raise BrokerMute
+        log.info("broker_connected", connection=self._name)
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         self.channel = None
         if self._up.ready():
             self._up = Event()
@@ -125,7 +135,7 @@ class Line:
         self._lost()
 
     def wait(self, seconds: float) -> bool:
-        """Wait until the line is up; say whether it is."""
+        """Wait until the connection is up; return whether it is."""
         if not self.is_up:
             with eventlet.Timeout(seconds, False):
                 self._up.wait()
@@ -135,41 +145,50 @@ class Line:
         """Do ``action`` with the channel, one sender at a time.
 
         Raises:
-            LineDown: the connection is gone, or took nothing for ``SEND_SECONDS``.
+            ConnectionDown: the connection is lost, or took nothing for ``SEND_SECONDS``.
         """
         channel, sending = self.channel, self._sending
         with sending:
             if channel is None or channel is not self.channel or self._broken:
-                raise LineDown
-            try:
-                with eventlet.Timeout(SEND_SECONDS, LineDown()):
-                    action(channel)
-            except errors_of(self._connection) as error:
-                self._broken = True
-                raise LineDown from error
-            except Exception as error:
-                # py-amqp trips over its own ends where a connection is taken down while somebody sends
-                self._broken = True
-                log.exception("send_failed", line=self._name)
-                raise LineDown from error
-            except BaseException:
-                # a time-out in the middle of a frame: what is sent after it would be read as part of it
-                self._broken = channel is self.channel
-                raise
+                raise ConnectionDown
+            self._send(channel, action)
+
+    def _send(self, channel: Any, action: Callable[[Any], Any]) -> None:
+        try:
+            with eventlet.Timeout(SEND_SECONDS, ConnectionDown()):
+                action(channel)
+        except errors_of(self._connection) as error:
+            self._broken = True
+            raise ConnectionDown from error
+        except Exception as error:
+            # py-amqp fails in surprising ways where a connection is taken down while somebody sends
+            self._broken = True
+            log.exception("send_failed", connection=self._name)
+            raise ConnectionDown from error
+        except BaseException:
+            # a time-out in the middle of a frame: what is sent after it would be read as part of it
+            self._broken = channel is self.channel
+            raise
+
+    def answer(self, message: Any, action: Callable[[Any], None]) -> None:
+        """Do ``action`` about a message on the channel it came by; on another connection it is redelivered anyway."""
+        with suppress(ConnectionDown):
+            if message.channel is self.channel:
+                self.send(action)
 
     def cancel(self, consumer_tag: str) -> None:
-        """Take no further messages for a consumer; return once all that the broker had sent are in hand.
+        """Take no further messages for a consumer; return once all that the broker had sent have been received.
 
-        What a process had been sent and leaves behind is sent to another as if this one had died of it.
+        What a process had been sent and does not acknowledge is redelivered as if the process had died of it.
         """
         channel = self.channel
 
-        def tell(open_channel: Any) -> None:
+        def cancel(open_channel: Any) -> None:
             # py-amqp's own way to wait for the answer reads the socket, which belongs to the running thread alone
             open_channel.send_method(spec.Basic.Cancel, "sb", (consumer_tag, False))
 
-        with suppress(LineDown), eventlet.Timeout(CANCEL_SECONDS, False):
-            self.send(tell)
+        with suppress(ConnectionDown), eventlet.Timeout(CANCEL_SECONDS, False):
+            self.send(cancel)
             while self.channel is channel and consumer_tag in channel.callbacks:
                 eventlet.sleep(0.01)
 

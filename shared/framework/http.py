@@ -14,7 +14,7 @@ from nameko.web.server import WebServer
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
-from shared import logs, metrics
+from shared import logs, metrics, operations
 from shared.language.errors import NotAllowed, NotFound, Problem, TooMany, Unavailable
 
 SOCKET_SECONDS = 15  # a caller who sends or reads more slowly than this is let go
@@ -145,10 +145,9 @@ class FrontDoor:
         return response(environ, start_response)
 
     def _respond(self, request: Request) -> tuple[Response, str]:
-        page = self._operations.answer(request.path) if request.method in ("GET", "HEAD") else None
+        page = self._operations_page(request)
         if page is not None:
-            status, content_type, body = page
-            return Response(body, status=status, content_type=content_type), "operations"
+            return Response(page.body, status=page.status, content_type=page.content_type), "operations"
         if self._under_way >= self._settings.gateway_workers:
             metrics.TURNED_AWAY.labels("busy").inc()
             return self._service.present(Unavailable("busy", retry_after=2), request), "busy"
@@ -157,6 +156,11 @@ class FrontDoor:
             return self._work(request)
         finally:
             self._under_way -= 1
+
+    def _operations_page(self, request: Request) -> operations.Page | None:
+        if request.method not in ("GET", "HEAD"):
+            return None
+        return operations.page(request.path, request.headers.get("Accept", ""), self._operations.states)
 
     def _work(self, request: Request) -> tuple[Response, str]:
         try:

@@ -1,4 +1,4 @@
-"""What a desk's methods are given: its database, the store of files, its clients."""
+"""What a service's methods are given: its database, the store of files, its clients."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -14,7 +14,8 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     from sqlalchemy import MetaData
 
-    from shared.storage import database, seals
+    from shared.storage.database import Database
+    from shared.storage.seals import Seal
 
 Result = TypeVar("Result")
 
@@ -30,49 +31,49 @@ def in_time(seconds: float, late: BaseException, act: Callable[..., Result], *ar
         return act(*arguments)
 
 
-class Database(DependencyProvider):
-    """The desk's own database."""
+class DatabaseProvider(DependencyProvider):
+    """The service's own database."""
 
     def __init__(self, metadata: "MetaData") -> None:
         self.metadata = metadata
 
     def setup(self) -> None:
-        from shared.storage import database  # here, so that the gateway, which has none, does not carry SQLAlchemy
+        from shared.storage.database import (
+            Database,  # here, so that the gateway, which has none, does not load SQLAlchemy
+        )
 
-        config = self.container.config
-        url = config["SETTINGS"].database(self.container.service_name)
-        self.database = database.Database(self.metadata, url, config["SETTINGS"], guard=Semaphore())
-        if config.get("TOWN") is not None:
-            config["TOWN"].carry_from(self.container.service_name, self.database)
+        settings = self.container.config["SETTINGS"]
+        url = settings.database(self.container.service_name)
+        self.database = Database(self.metadata, url, settings, guard=Semaphore())
 
-    def get_dependency(self, worker_ctx: Any) -> "database.Database":
+    def get_dependency(self, worker_ctx: Any) -> "Database":
         return self.database
 
     def check(self) -> None:
         self.database.check()
 
 
-class Files(DependencyProvider):
+class FilesProvider(DependencyProvider):
     """The store of pictures and papers."""
 
     def setup(self) -> None:
-        self.files = GreenStore(self.container.config["SETTINGS"].store)
+        self.files = GreenFileStore(self.container.config["SETTINGS"].store)
 
-    def get_dependency(self, worker_ctx: Any) -> "GreenStore":
+    def get_dependency(self, worker_ctx: Any) -> "GreenFileStore":
         return self.files
 
     def check(self) -> None:
         self.files.check()
 
 
-class GreenStore:
-    """`shared.storage.files.Store` with every call in a real thread."""
+class GreenFileStore:
+    """`shared.storage.files.FileStore` with every call in a real thread."""
 
     def __init__(self, url: str) -> None:
 
-        from shared.storage.files import Store  # here, so that who keeps no files does not carry the library
+        from shared.storage.files import FileStore  # here, so that a service without files does not load the library
 
-        self._store = Store(url)
+        self._store = FileStore(url)
 
     def put(self, key: str, data: bytes) -> None:
         in_thread(self._store.put, key, data)
@@ -90,8 +91,8 @@ class GreenStore:
         in_thread(self._store.check)
 
 
-class Client(DependencyProvider):
-    """A client of somebody outside, made once a process from the settings."""
+class ClientProvider(DependencyProvider):
+    """A client of a third party, made once a process from the settings."""
 
     def __init__(self, make: Callable[[Settings], Any]) -> None:
         self.make = make
@@ -103,7 +104,7 @@ class Client(DependencyProvider):
         return self.client
 
 
-class Setting(DependencyProvider):
+class SettingProvider(DependencyProvider):
     """One value of the settings."""
 
     def __init__(self, name: str) -> None:
@@ -113,13 +114,13 @@ class Setting(DependencyProvider):
         return getattr(self.container.config["SETTINGS"], self.name)
 
 
-class Sealed(DependencyProvider):
+class SealProvider(DependencyProvider):
     """The seal for secrets in events."""
 
     def setup(self) -> None:
-        from shared.storage import seals  # here, so that who seals nothing does not carry the library
+        from shared.storage.seals import Seal  # here, so that a service that seals nothing does not load the library
 
-        self.seal = seals.Seal(self.container.config["SETTINGS"].seal_key)
+        self.seal = Seal(self.container.config["SETTINGS"].seal_key)
 
-    def get_dependency(self, worker_ctx: Any) -> "seals.Seal":
+    def get_dependency(self, worker_ctx: Any) -> "Seal":
         return self.seal

@@ -1,6 +1,7 @@
 """Timers: several instances may run the same one; they share the work by locking the rows they take."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import eventlet
 from nameko.timer import Timer
@@ -8,6 +9,7 @@ from nameko.timer import Timer
 from shared import logs
 
 log = logs.log(__name__)
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 class Every(Timer):
@@ -37,4 +39,6 @@ class Every(Timer):
         return result, exc_info
 
 
-every = Every.decorator
+def every(seconds: float | None = None) -> Callable[[Method], Method]:
+    """Run a method again and again, ``seconds`` apart, or as far as the settings say."""
+    return cast(Any, Every.decorator(seconds))

@@ -1,24 +1,48 @@
 """The clock, Vietnam's time zone, and working days."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from holidays import HolidayBase
 
 # A fixed offset: Vietnam has no summer time, and slim images carry no zone data
 VIETNAM = timezone(timedelta(hours=7))
-HANDLING_DAYS = 3  # working days an agency has from receipt (decree 166/2016, domain.md F-table)
+HANDLING_DAYS = 3  # working days an agency has from receipt (decree 166/2016, F-table)
 
 
 def working_days_before(now: datetime, days: int) -> datetime:
-    """Return the moment ``days`` working days (Monday to Friday in Vietnam) before ``now``."""
-    moment = now
+    """Return the moment ``days`` working days of Vietnam before ``now``; on a day off no time passes."""
+    moment = now.astimezone(VIETNAM)
+    if not is_working_day(moment.date()):
+        moment = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     while days:
         moment -= timedelta(days=1)
-        if moment.astimezone(VIETNAM).weekday() < 5:
-            days -= 1
-    return moment
+        days -= is_working_day(moment.date())
+    return moment.astimezone(now.tzinfo)
+
+
+def is_working_day(day: date) -> bool:
+    """Say whether offices work on a day of Vietnam: no weekend, no public holiday, no day off in lieu.
+
+    A Saturday that was exchanged for a day off is a working day. Beyond the library's table (1901 to 2100) only
+    weekends are free; exchanges are known once the government has announced them and the library was updated.
+    """
+    return _holidays().is_working_day(day)
+
+
+@cache
+def _holidays() -> "HolidayBase":
+    # here, because the package loads every country: 17 MB, for the services that count working days only
+    from holidays import country_holidays
+
+    # years at once, because an exchange of days across New Year is listed under one of the two years
+    return country_holidays("VN", years=range(2010, 2036))
 
 
 def utc_now() -> datetime:
-    """The clock of the counters; rules and handlers take the time as an argument."""
+    """The clock of the entrypoints; rules and handlers take the time as an argument."""
     return datetime.now(UTC)
 
 

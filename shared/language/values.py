@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-# phonenumbers: the maintained port of the numbering-plan library, so that no prefix list of ours grows old
+# the maintained port of the numbering-plan library, so that no list of prefixes grows old here
 import phonenumbers
 
 from shared.language.clock import HANDLING_DAYS, working_days_before
 
 INSURANCE_CODE = re.compile(r"[0-9]{10}")  # I1: ten digits, no published check digit (I3)
 WRITTEN_NUMBER = re.compile(r"\+?[0-9 ().-]+")  # phonenumbers would also read letters, as on old keypads
-MOBILE = re.compile(r"(?:3[2-9]|5[25689]|7[06-9]|8[1-9]|9\d)\d{7}")  # I23: national part, without the 0
+AGENCY_CODE = re.compile(r"[0-9]{3}|[0-9]{5}")
+LARGEST_PICTURE = 8 * 1024 * 1024  # bytes
 
 
 class DeclarationKind(StrEnum):
@@ -108,10 +109,11 @@ def mobile_number(text: str) -> str | None:
         number = phonenumbers.parse(text, "VN")
     except phonenumbers.NumberParseException:
         return None
-    national = str(number.national_number)
-    if number.country_code != 84 or number.extension or not MOBILE.fullmatch(national):
+    if number.extension or not phonenumbers.is_valid_number_for_region(number, "VN"):
         return None
-    return f"+84{national}"
+    if phonenumbers.number_type(number) != phonenumbers.PhoneNumberType.MOBILE:
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def masked_phone(phone: str) -> str:

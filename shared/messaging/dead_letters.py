@@ -1,86 +1,99 @@
-"""The dead queues, for `vssid dead`: looked at without taking, given back, or dropped.
+"""Dead events, for `vssid dead`: listed without being taken, replayed, or dropped.
 
-pika's blocking connection: an operator's tool, outside of every desk.
+pika's blocking connection: an operator's tool, outside of every service.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import pika
+import sqlalchemy as sa
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
+from shared.language.clock import utc_now
 from shared.language.errors import Unavailable
-from shared.messaging import codec, topology
-from shared.messaging.embedded import DeadLetters
+from shared.messaging import codec, embedded, topology
+from shared.messaging.embedded import deliveries
 from shared.settings import Settings
 
-Letter = dict[str, Any]
-Chosen = Callable[[Letter], bool]
+TIMEOUT_SECONDS = 5
 
 
-def open_letters(settings: Settings, queues: Iterable[str]) -> "DeadLetters | BrokerDeadLetters":
-    """Return the dead letters of whatever the settings name; ``queues`` are the listeners' queues."""
-    return DeadLetters(settings) if settings.embedded else BrokerDeadLetters(settings, queues)
+@dataclass(frozen=True)
+class DeadEvent:
+    """An event that failed in its last attempt: where it was to go, its headers, and its body as text."""
+
+    event_id: str
+    queue: str
+    headers: dict[str, Any]
+    body: str
 
 
-class BrokerDeadLetters:
+Chosen = Callable[[DeadEvent], bool]
+
+
+class DeadLetters(Protocol):
+    """What both brokers can do with their dead events."""
+
+    def all(self) -> list[DeadEvent]:
+        """Return every dead event."""
+        ...
+
+    def replay(self, chosen: Chosen) -> int:
+        """Return the chosen events to their queues for new attempts; return how many."""
+        ...
+
+    def drop(self, chosen: Chosen) -> int:
+        """Delete the chosen events; return how many."""
+        ...
+
+
+def open_dead_letters(settings: Settings, queues: Iterable[str]) -> DeadLetters:
+    """Return the dead events of the broker that the settings name; ``queues`` are the listeners' queues."""
+    return EmbeddedDeadLetters(settings) if settings.embedded else RabbitMqDeadLetters(settings, queues)
+
+
+class RabbitMqDeadLetters:
     """The dead queues on RabbitMQ. What is not acknowledged goes back when the channel closes."""
 
     def __init__(self, settings: Settings, queues: Iterable[str]) -> None:
         self._settings = settings
         self._queues = list(queues)
 
-    def all(self) -> list[Letter]:
-        """Return every dead letter: id, queue, headers and body."""
+    def all(self) -> list[DeadEvent]:
         with self._channel() as channel:
-            return [letter for _, letter in self._letters(channel)]
+            return [event for _, event in self._events(channel)]
 
     def replay(self, chosen: Chosen) -> int:
-        """Give the chosen letters back to their queues for new rounds; return how many."""
-
-        def give_back(channel: Any, letter: Letter) -> None:
-            properties = pika.BasicProperties(
-                content_type=codec.CONTENT_TYPE,
-                delivery_mode=2,
-                message_id=letter["id"],
-                headers=topology.plain(letter["headers"]),
-            )
-            channel.basic_publish("", letter["queue"], letter["body"].encode(), properties, mandatory=True)
-
-        return self._settle(chosen, give_back)
+        return self._settle(chosen, _publish)
 
     def drop(self, chosen: Chosen) -> int:
-        """Delete the chosen letters for good; return how many."""
-        return self._settle(chosen, lambda channel, letter: None)
+        return self._settle(chosen, lambda channel, event: None)
 
-    def _settle(self, chosen: Chosen, act: Callable[[Any, Letter], None]) -> int:
+    def _settle(self, chosen: Chosen, act: Callable[[Any, DeadEvent], None]) -> int:
         count = 0
         with self._channel() as channel:
-            for tag, letter in self._letters(channel):
-                if chosen(letter):
-                    act(channel, letter)  # confirmed before the dead one is acknowledged
+            for tag, event in self._events(channel):
+                if chosen(event):
+                    act(channel, event)  # confirmed before the dead one is acknowledged
                     channel.basic_ack(tag)
                     count += 1
         return count
 
-    def _letters(self, channel: Any) -> Iterator[tuple[int, Letter]]:
+    def _events(self, channel: Any) -> Iterator[tuple[int, DeadEvent]]:
         for queue in self._queues:
-            for _ in range(self._waiting(topology.dead_name(queue))):
+            for _ in range(self._count(topology.dead_name(queue))):
                 method, properties, body = channel.basic_get(topology.dead_name(queue))
                 if method is None:
                     break
                 headers = properties.headers or {}
-                letter = {
-                    "id": str(headers.get(topology.ID, properties.message_id)),
-                    "queue": queue,
-                    "headers": headers,
-                    "body": body.decode(errors="replace"),
-                }
-                yield method.delivery_tag, letter
+                event_id = str(headers.get(topology.ID, properties.message_id))
+                yield method.delivery_tag, DeadEvent(event_id, queue, headers, body.decode(errors="replace"))
 
-    def _waiting(self, name: str) -> int:
-        """Return how many letters lie in a queue; asking for one that is missing costs the channel it is asked on."""
+    def _count(self, name: str) -> int:
+        """Return how many events rest in a queue; asking for one that is missing costs the channel it is asked on."""
         with self._channel() as channel:
             try:
                 return int(channel.queue_declare(name, passive=True).method.message_count)
@@ -89,12 +102,7 @@ class BrokerDeadLetters:
 
     @contextmanager
     def _channel(self) -> Iterator[Any]:
-        parameters = pika.URLParameters(self._settings.amqp_url)
-        parameters.socket_timeout = parameters.stack_timeout = parameters.blocked_connection_timeout = 5
-        try:
-            connection = pika.BlockingConnection(parameters)
-        except (AMQPError, OSError) as error:
-            raise Unavailable(dependency="broker") from error
+        connection = self._connect()
         try:
             channel = connection.channel()
             channel.confirm_delivery()
@@ -102,3 +110,48 @@ class BrokerDeadLetters:
         finally:
             if connection.is_open:
                 connection.close()
+
+    def _connect(self) -> Any:
+        parameters = pika.URLParameters(self._settings.amqp_url)
+        parameters.socket_timeout = parameters.stack_timeout = TIMEOUT_SECONDS
+        parameters.blocked_connection_timeout = TIMEOUT_SECONDS
+        try:
+            return pika.BlockingConnection(parameters)
+        except (AMQPError, OSError) as error:
+            raise Unavailable(dependency="broker") from error
+
+
+def _publish(channel: Any, event: DeadEvent) -> None:
+    properties = pika.BasicProperties(
+        content_type=codec.CONTENT_TYPE,
+        delivery_mode=2,
+        message_id=event.event_id,
+        headers=topology.without_broker_headers(event.headers),
+    )
+    channel.basic_publish("", event.queue, event.body.encode(), properties, mandatory=True)
+
+
+class EmbeddedDeadLetters:
+    """The dead events in the embedded broker's file."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._file = embedded.open_file(settings)
+
+    def all(self) -> list[DeadEvent]:
+        with self._file.begin() as session:
+            rows = session.execute(sa.select(deliveries).where(deliveries.c.dead)).mappings().all()
+        return [DeadEvent(row["headers"][topology.ID], row["queue"], row["headers"], row["body"]) for row in rows]
+
+    def replay(self, chosen: Chosen) -> int:
+        return self._change(chosen, sa.update(deliveries).values(dead=False, attempt=0, due_at=utc_now()))
+
+    def drop(self, chosen: Chosen) -> int:
+        return self._change(chosen, sa.delete(deliveries))
+
+    def _change(self, chosen: Chosen, change: Any) -> int:
+        found = {(event.queue, event.event_id) for event in self.all() if chosen(event)}
+        with self._file.begin() as session:
+            for queue, event_id in found:
+                same = deliveries.c.headers[topology.ID].as_string() == event_id
+                session.execute(change.where(deliveries.c.queue == queue, same, deliveries.c.dead))
+        return len(found)

@@ -1,7 +1,7 @@
-"""The relay: carries events from every desk's outbox to RabbitMQ, and deletes what the broker confirmed.
+"""The relay: carries events from every service's outbox to RabbitMQ, and deletes what the broker confirmed.
 
 A process of its own, one or several at once: each takes rows that no other has locked. pika, because it
-runs on plain threads: one thread a database, woken by NOTIFY, looking by itself every second besides.
+runs on plain threads: one thread a database, woken by NOTIFY, polling every second besides.
 """
 
 import select
@@ -16,35 +16,36 @@ from pika.exceptions import AMQPError
 
 from shared import logs, metrics
 from shared.messaging import codec, topology
-from shared.settings import DESKS, Settings
-from shared.storage.database import NAMING, make_engine, outbox_table
+from shared.settings import Settings
+from shared.storage.database import NAMING, make_engine
+from shared.storage.outbox import outbox_table
 
-BATCH = 500  # events published before the confirms are awaited
+BATCH_SIZE = 500  # events published before the confirms are awaited
 CONFIRM_SECONDS = 10.0  # a broker that does not confirm in this time is given up, and the connection with it
-LOOK_SECONDS = 1.0  # between two looks where nobody notifies
-PATIENCE = (0.2, 0.5, 1.0, 2.0)  # seconds before each further attempt after a failure
+POLL_SECONDS = 1.0  # between two looks where nobody notifies
+BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0)  # seconds before each further attempt after a failure
 BROKER_ERRORS = (AMQPError, OSError)
 
 log = logs.log(__name__)
 outbox = outbox_table(sa.MetaData(naming_convention=NAMING))
 
 
-class BrokerSilent(Exception):
+class BrokerUnresponsive(Exception):
     """The broker did not confirm in time, or the connection ended while we waited."""
 
 
-class Courier:
+class ConfirmingPublisher:
     """A connection that publishes batches and knows which of their messages the broker has for good.
 
     pika's asynchronous connection on a thread of its own: its blocking one waits for each confirm singly.
     """
 
-    def __init__(self, url: str, prefix: str) -> None:
+    def __init__(self, url: str, prefix: str, services: Sequence[str]) -> None:
         parameters = pika.URLParameters(url)
         parameters.heartbeat, parameters.blocked_connection_timeout = 10, CONFIRM_SECONDS
         parameters.socket_timeout = parameters.stack_timeout = 3
         parameters.client_properties = {"connection_name": "relay"}
-        self._prefix = prefix
+        self._prefix, self._services = prefix, services
         self._open, self._gone = threading.Event(), threading.Event()
         self._batch: Batch | None = None
         self._tag = 0
@@ -54,10 +55,10 @@ class Courier:
             on_open_error_callback=lambda *_: self._end(),
             on_close_callback=lambda *_: self._end(),
         )
-        threading.Thread(target=self._run, daemon=True, name="courier").start()
+        threading.Thread(target=self._run, daemon=True, name="publisher").start()
         if not self._open.wait(5) or self._gone.is_set():
             self.close()
-            raise BrokerSilent("no connection")
+            raise BrokerUnresponsive("no connection")
 
     def _run(self) -> None:
         try:
@@ -76,8 +77,8 @@ class Courier:
         self._channel = channel
         channel.add_on_return_callback(self._on_return)
         channel.add_on_close_callback(lambda *_: self._end())
-        for desk in DESKS:
-            exchange = topology.exchange_name(self._prefix, desk)
+        for service in self._services:
+            exchange = topology.exchange_name(self._prefix, service)
             channel.exchange_declare(exchange, "topic", durable=True, callback=lambda _: None)
         channel.confirm_delivery(self._on_confirm, callback=lambda _: self._open.set())
 
@@ -93,19 +94,19 @@ class Courier:
     def is_gone(self) -> bool:
         return self._gone.is_set()
 
-    def carry(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    def publish(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
         """Publish the outbox rows; return the positions of those that a queue has for good.
 
         Raises:
-            BrokerSilent: the confirms did not come in time.
+            BrokerUnresponsive: the confirms did not come in time.
         """
         if self._gone.is_set():
-            raise BrokerSilent("the connection ended")
+            raise BrokerUnresponsive("the connection ended")
         batch = Batch(rows)
         self._connection.ioloop.add_callback_threadsafe(lambda: self._publish(batch))
         if not batch.over.wait(CONFIRM_SECONDS) or self._gone.is_set():
-            raise BrokerSilent("no confirm")
-        return batch.carried()
+            raise BrokerUnresponsive("no confirm")
+        return batch.accepted()
 
     def _publish(self, batch: "Batch") -> None:
         self._batch = batch
@@ -127,9 +128,9 @@ class Courier:
 
     def close(self) -> None:
         if not self._gone.is_set():
-            self._connection.ioloop.add_callback_threadsafe(self._hang_up)
+            self._connection.ioloop.add_callback_threadsafe(self._disconnect)
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         if self._connection.is_open:
             self._connection.close()
         else:
@@ -137,7 +138,7 @@ class Courier:
 
 
 class Batch:
-    """Rows on their way: which delivery tag is which, what was confirmed, what came back unroutable."""
+    """Rows being published: which delivery tag is which, what was confirmed, what was returned as unroutable."""
 
     def __init__(self, rows: Sequence[Mapping[str, Any]]) -> None:
         self.rows = rows
@@ -155,18 +156,18 @@ class Batch:
         if not self.tags:
             self.over.set()
 
-    def carried(self) -> list[int]:
+    def accepted(self) -> list[int]:
         return [row["position"] for row in self.confirmed if row["id"] not in self.returned]
 
 
-class Round(threading.Thread):
-    """Carries the events of one desk's outbox, again and again, whatever fails in between."""
+class OutboxRelay(threading.Thread):
+    """Carries the events of one service's outbox, again and again, whatever fails in between."""
 
-    def __init__(self, settings: Settings, desk: str) -> None:
-        super().__init__(daemon=True, name=f"round-{desk}")
-        self._settings, self.desk = settings, desk
-        self._engine = make_engine(settings.database(desk), settings)
-        self._courier: Courier | None = None
+    def __init__(self, settings: Settings, service: str, services: Sequence[str]) -> None:
+        super().__init__(daemon=True, name=f"relay-{service}")
+        self._settings, self.service, self._services = settings, service, services
+        self._engine = make_engine(settings.database(service), settings)
+        self._publisher: ConfirmingPublisher | None = None
         self._listening: Any = None
         self._failures = 0
         self.stopping = threading.Event()
@@ -179,60 +180,60 @@ class Round(threading.Thread):
                 self._set_state("ok")
                 self._failures = 0
                 self._wait_for_more()
-            except (*BROKER_ERRORS, BrokerSilent) as error:
+            except (*BROKER_ERRORS, BrokerUnresponsive) as error:
                 self._recover("broker", error)
             except (sa.exc.SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
                 self._recover("database", error)
-        if self._courier is not None:
-            self._courier.close()
+        if self._publisher is not None:
+            self._publisher.close()
 
     def _set_state(self, state: str) -> None:
         if state != self.state:
-            log.info("relay_state", outbox=self.desk, state=state)
+            log.info("relay_state", outbox=self.service, state=state)
         self.state = state
 
     def _recover(self, dependency: str, error: Exception) -> None:
-        log.warning("relay_waits", outbox=self.desk, dependency=dependency, error=type(error).__name__)
+        log.warning("relay_waits", outbox=self.service, dependency=dependency, error=type(error).__name__)
         self._set_state(f"{dependency} unavailable")
-        if self._courier is not None:
-            self._courier.close()
-        self._courier = self._listening = None
+        if self._publisher is not None:
+            self._publisher.close()
+        self._publisher = self._listening = None
         self._engine.dispose()
-        self.stopping.wait(PATIENCE[min(self._failures, len(PATIENCE) - 1)])
+        self.stopping.wait(BACKOFF_SECONDS[min(self._failures, len(BACKOFF_SECONDS) - 1)])
         self._failures += 1
 
     def _carry_all(self) -> None:
         """Carry until the outbox is empty, or what is left cannot be routed."""
-        if self._courier is None or self._courier.is_gone:
-            self._courier = Courier(self._settings.amqp_url, self._settings.broker_prefix)
+        if self._publisher is None or self._publisher.is_gone:
+            self._publisher = ConfirmingPublisher(self._settings.amqp_url, self._settings.broker_prefix, self._services)
         while not self.stopping.is_set():
             took, carried = self._carry_batch()
-            metrics.RELAYED.labels(self.desk).inc(carried)
+            metrics.RELAYED.labels(self.service).inc(carried)
             if carried < took:
-                log.error("event_unroutable", outbox=self.desk, events=took - carried)
-            if took < BATCH or not carried:
+                log.error("event_unroutable", outbox=self.service, events=took - carried)
+            if took < BATCH_SIZE or not carried:
                 return
 
     def _carry_batch(self) -> tuple[int, int]:
         with self._engine.begin() as connection:
-            waiting = sa.select(outbox).order_by(outbox.c.position).limit(BATCH).with_for_update(skip_locked=True)
+            waiting = sa.select(outbox).order_by(outbox.c.position).limit(BATCH_SIZE).with_for_update(skip_locked=True)
             rows = [dict(row) for row in connection.execute(waiting).mappings()]
             if not rows:
                 return 0, 0
-            assert self._courier is not None
-            carried = self._courier.carry(rows)
+            assert self._publisher is not None
+            carried = self._publisher.publish(rows)
             connection.execute(sa.delete(outbox).where(outbox.c.position.in_(carried)))
         return len(rows), len(carried)
 
     def _wait_for_more(self) -> None:
-        """Wait until the desk notifies, or for a second."""
+        """Wait until the service notifies, or for a second."""
         if self._listening is None:
             self._listening = self._engine.raw_connection()
             self._listening.driver_connection.set_session(autocommit=True)
             self._listening.cursor().execute("LISTEN outbox")
-            return  # what was announced before we listened is looked for at once
+            return  # events announced before we listened are carried at once
         connection = self._listening.driver_connection
-        select.select([connection], [], [], LOOK_SECONDS)
+        select.select([connection], [], [], POLL_SECONDS)
         connection.poll()
         connection.notifies.clear()
 
@@ -246,24 +247,24 @@ class Round(threading.Thread):
 
 
 class Relay:
-    """The rounds of all desks, and their health."""
+    """The relays of all outboxes, and their health."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.rounds = [Round(settings, desk) for desk in DESKS]
+    def __init__(self, settings: Settings, services: Sequence[str]) -> None:
+        self.outboxes = [OutboxRelay(settings, service, services) for service in services]
 
     def start(self) -> None:
-        for one in self.rounds:
-            metrics.OUTBOX.labels(one.desk).set_function(one.waiting)
+        for one in self.outboxes:
+            metrics.OUTBOX.labels(one.service).set_function(one.waiting)
             one.start()
 
     def stop(self, seconds: float) -> None:
-        """Let every round finish its batch, but not for longer than ``seconds``."""
+        """Let every relay finish its batch, but not for longer than ``seconds``."""
         until = time.monotonic() + seconds
-        for one in self.rounds:
+        for one in self.outboxes:
             one.stopping.set()
-        for one in self.rounds:
+        for one in self.outboxes:
             one.join(max(0.0, until - time.monotonic()))
 
     def states(self) -> dict[str, str]:
-        """Return how each round is: ok, or what it waits for."""
-        return {one.desk: one.state if one.is_alive() else "ended" for one in self.rounds}
+        """Return how each relay is: ok, or what it waits for."""
+        return {one.service: one.state if one.is_alive() else "ended" for one in self.outboxes}

@@ -1,4 +1,4 @@
-"""Where pictures and papers lie: a folder by default, S3 by URL. obstore gives both one face.
+"""Where pictures and forms are kept: a folder by default, S3 by URL; obstore gives both one interface.
 
 obstore and not fsspec: fsspec reaches S3 over an asyncio thread that eventlet's patching breaks
 (docs/decisions/0002).
@@ -15,7 +15,7 @@ from obstore.store import from_url
 from shared.language.errors import Unavailable
 
 
-class Store:
+class FileStore:
     """Files by key; a key is ``folder/name.suffix``, made by us and never by a caller.
 
     A store that is full or out of reach raises `Unavailable`, whatever was asked of it.

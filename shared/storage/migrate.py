@@ -1,4 +1,4 @@
-"""Brings every desk's database to today's tables, making the database first where it is missing."""
+"""Brings a service's database up to date, creating the database first where it is missing."""
 
 from pathlib import Path
 
@@ -11,25 +11,25 @@ from shared.settings import Settings
 HERE = Path(__file__).parent
 
 
-def configuration(desk: str, url: str, metadata: sa.MetaData) -> Config:
-    """Return Alembic's configuration for one desk: our one env.py, the desk's own versions."""
+def configuration(service: str, url: str, metadata: sa.MetaData) -> Config:
+    """Return Alembic's configuration for one service: our one env.py, the service's own versions."""
     config = Config()
     config.set_main_option("path_separator", "newline")  # a folder may have a space in its name
     config.set_main_option("script_location", str(HERE / "alembic"))
-    config.set_main_option("version_locations", str(HERE.parents[1] / "services" / desk / "migrations"))
+    config.set_main_option("version_locations", str(HERE.parents[1] / "services" / service / "migrations"))
     config.attributes["url"] = url
     config.attributes["metadata"] = metadata
     return config
 
 
-def upgrade(desk: str, metadata: sa.MetaData, settings: Settings) -> None:
-    """Make the desk's database if it is missing, and bring it to the newest revision."""
-    url = settings.database(desk)
-    make_database(url)
-    command.upgrade(configuration(desk, url, metadata), "head")
+def upgrade(service: str, metadata: sa.MetaData, settings: Settings) -> None:
+    """Create the service's database if it is missing, and bring it to the newest revision."""
+    url = settings.database(service)
+    create_database(url)
+    command.upgrade(configuration(service, url, metadata), "head")
 
 
-def make_database(url: str) -> None:
+def create_database(url: str) -> None:
     """Create a PostgreSQL database that does not exist yet; several may try at once."""
     target = sa.make_url(url)
     if target.get_backend_name() != "postgresql":

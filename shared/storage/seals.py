@@ -1,13 +1,13 @@
-"""Secrets that travel in events, sealed: only who holds SEAL_KEY can write or read them.
+"""Secrets that travel in events, sealed: only a process with SEAL_KEY can write or read them.
 
 cryptography's Fernet: authenticated encryption with the time of sealing inside, so that age is checked.
 """
 
 import time
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from shared.settings import SettingsError
+from shared.settings import SettingsError, split_keys
 
 
 class BrokenSeal(Exception):
@@ -15,13 +15,19 @@ class BrokenSeal(Exception):
 
 
 class Seal:
-    """Seals and opens short secrets with one Fernet key (44 characters, url-safe base64)."""
+    """Seals and opens short secrets with Fernet keys (44 characters each, url-safe base64).
 
-    def __init__(self, key: str) -> None:
+    ``keys`` is SEAL_KEY: the first key seals, all of them open, so that a key is changed while events are under way.
+
+    Raises:
+        SettingsError: there is no key, or one is not a Fernet key.
+    """
+
+    def __init__(self, keys: str) -> None:
         try:
-            self._fernet = Fernet(key)
+            self._fernet = MultiFernet([Fernet(key) for key in split_keys(keys)])
         except ValueError:
-            raise SettingsError("SEAL_KEY is missing or not a Fernet key: `vssid key` prints a new one") from None
+            raise SettingsError("SEAL_KEY is not usable: it takes keys of `vssid key`, newest first") from None
 
     def close(self, secret: str) -> str:
         return self._fernet.encrypt(secret.encode()).decode()
@@ -30,7 +36,7 @@ class Seal:
         """Return the secret.
 
         Raises:
-            BrokenSeal: not sealed with our key, or older than ``max_age`` seconds.
+            BrokenSeal: sealed with none of our keys, or older than ``max_age`` seconds.
         """
         try:
             # Fernet's own check of the age also refuses what was sealed by a clock that has been put back since

@@ -19,7 +19,7 @@ from shared.language import errors
 from shared.language.events import EVENTS
 from tests.architecture.sources import ROOT, calls, dotted, log_calls, trees
 from vssid import documents
-from vssid.startup import service_of
+from vssid.startup import service_class
 
 ROOMS = {"__init__", "domain", "handlers", "models", "schemas", "clients", "media", "commands", "service", "migrations"}
 GATEWAY_ROOMS = {
@@ -121,7 +121,7 @@ def lent_desks(tree):
 def rpc_methods():
     """Return {(desk, method): names of arguments} of everything desks answer."""
     return {
-        (desk, name): inspect.signature(getattr(service_of(desk), name)).parameters
+        (desk, name): inspect.signature(getattr(service_class(desk), name)).parameters
         for desk in DESKS
         for name, entrypoint in documents.entrypoints(desk)
         if isinstance(entrypoint, Rpc)

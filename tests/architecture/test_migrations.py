@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.script import ScriptDirectory
 
-from shared.settings import DESKS
 from shared.storage import migrate
+from vssid.startup import STATEFUL
 
 SERVICES = Path(import_module("services").__file__).parent
 NUMBERED = re.compile(r"(\d{4})_[a-z_]+\.py")
@@ -22,7 +22,7 @@ UPGRADE = (
     "migrate.upgrade('cards', models.metadata, settings.read())"
 )
 
-every_desk = pytest.mark.parametrize("desk", DESKS)
+every_desk = pytest.mark.parametrize("desk", STATEFUL)
 
 
 @pytest.fixture(params=["settings", "postgresql_settings"], ids=["sqlite", "postgresql"])
@@ -43,7 +43,7 @@ def migrated(desk, settings):
 def described(desk, settings):
     """The same desk's tables made from its models, in a database beside."""
     engine = sa.create_engine(settings.database("described"))
-    migrate.make_database(settings.database("described"))
+    migrate.create_database(settings.database("described"))
     metadata_of(desk).create_all(engine)
     return engine
 

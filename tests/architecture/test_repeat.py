@@ -13,13 +13,13 @@ from services.registration.domain.upload import Upload, form_key
 from shared.framework.workers import WorkerPool
 from shared.language.clock import utc_now
 from shared.language.events import CardIssued, DeclarationReceived, DeclarationReturned
-from shared.storage.files import Store
+from shared.storage.files import FileStore
 from shared.storage.seals import Seal
 from tests.support import facts as people
 from tests.support import notification_facts as facts
 from tests.support.databases import desk_database
 from vssid import documents
-from vssid.startup import service_of
+from vssid.startup import service_class
 
 DECLARATION = facts.ABOUT["declaration_id"]
 NUMBER = facts.ABOUT["number"]
@@ -65,7 +65,7 @@ class House:
 
     service: object
     database: object
-    store: Store
+    store: FileStore
     files: list[str] = field(default_factory=list)
 
     def hear(self, event):
@@ -90,8 +90,8 @@ def house_of(settings):
         entered = desk_database(desk, settings)
         database = entered.__enter__()
         opened.append(entered)
-        service = service_of(desk)()
-        service.database, service.files, service.seal = database, Store(settings.store), Seal(settings.seal_key)
+        service = service_class(desk)()
+        service.database, service.files, service.seal = database, FileStore(settings.store), Seal(settings.seal_key)
         service.files.put(PHOTO, b"picture")
         if desk == "notification":
             prepare_notification(service, settings)

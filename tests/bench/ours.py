@@ -15,7 +15,9 @@ from nameko.runners import ServiceRunner
 from werkzeug.wrappers import Request, Response
 
 from shared import logs
-from shared.framework import Answer, Desk, Operations, Remote, configuration, route, rpc
+from shared.framework.http import Answer, route
+from shared.framework.rpc import RpcProxyProvider, rpc
+from shared.framework.service import Operations, Service, configuration
 from shared.settings import read
 from tests.bench.stock import ANSWER, calls_a_second
 
@@ -28,7 +30,7 @@ class Doorkeeper(Operations):
     def admit(self, request: Request, limit: str) -> None: ...
 
 
-class Callee(Desk):
+class Callee(Service):
     """Answers a call without looking anything up."""
 
     name = "callee"
@@ -38,12 +40,12 @@ class Callee(Desk):
         return {"number": number, **ANSWER}
 
 
-class Gateway(Desk):
+class Gateway(Service):
     """Passes a call on, from HTTP or by itself."""
 
     name = "gateway"
     operations = Doorkeeper()
-    callee: Any = Remote("callee")
+    callee: Any = RpcProxyProvider("callee")
 
     @route("GET", "/ask/<string:number>")
     def ask(self, request: Request, number: str) -> Response:

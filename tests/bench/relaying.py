@@ -29,7 +29,7 @@ AT = datetime(2026, 8, 3, 2, 0, tzinfo=UTC)
 
 def event() -> str:
     """Return the body of a declaration's event."""
-    return codec.pack(
+    return codec.encode(
         DeclarationSubmitted(
             declaration_id=new_id(),
             number="2026-0000001",

@@ -1,4 +1,4 @@
-"""The benefit levels that come with the project, against the table of the groups (domain.md §2.2, I10)."""
+"""The benefit levels that come with the project, against the table of the groups (§2.2, I10)."""
 
 from datetime import date
 

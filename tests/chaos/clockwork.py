@@ -11,7 +11,7 @@ import time
 from datetime import datetime, tzinfo
 from pathlib import Path
 
-from shared.language import values as words
+from shared.language import clock as language_clock
 from vssid import command
 
 WRONG_BY = struct.Struct("d")
@@ -39,7 +39,7 @@ def main() -> None:
             return datetime.fromtimestamp(now(), tz)
 
     time.time = now
-    words.datetime = Clock  # type: ignore[misc]
+    language_clock.datetime = Clock  # type: ignore[misc]
     command.main()
 
 

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from shared.messaging import topology
 from shared.messaging.dead_letters import BrokerDeadLetters
-from shared.settings import DESKS
 from tests.chaos.drive import Drive
 from tests.chaos.letters import Letters
 from tests.chaos.receipts import Receipts
@@ -17,6 +16,7 @@ from tests.chaos.schedule import Poison
 from tests.support.running import Town, until
 from vssid.documents import listener_queues
 from vssid.people import DemoPerson
+from vssid.startup import STATEFUL
 
 RESTS_WITHIN = 180.0  # seconds a poison event may take through all its rounds
 LIVING = ("outbox", "answers")  # tables that change while nothing happens
@@ -71,7 +71,7 @@ def balance(
     ledger.none("receipts refused", receipts.refused)
     delivered = here.count("notification", "messages", "delivery = 'delivered'")
     ledger.add("receipts out of order and doubled = delivered", receipts.delivered, delivered)
-    ledger.add("events left in outboxes", 0, sum(here.count(desk, "outbox") for desk in DESKS))
+    ledger.add("events left in outboxes", 0, sum(here.count(desk, "outbox") for desk in STATEFUL))
     dead = Dead(here, letters)
     dead.wait_for(len(poison))
     _count_dead(ledger, dead, poison)
@@ -176,7 +176,7 @@ def _told(here: Town) -> int:
 def _snapshot(here: Town) -> dict[str, str]:
     """Return a fingerprint of every table."""
     found = {}
-    for desk in DESKS:
+    for desk in STATEFUL:
         for (table,) in _rows(here, desk, "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"):
             if table not in LIVING:
                 whole = f"SELECT count(*), md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {table} t"

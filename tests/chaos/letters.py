@@ -10,10 +10,10 @@ import pika
 from pika.exceptions import AMQPError
 
 from shared.messaging import codec, topology
-from shared.settings import DESKS
 from tests.chaos.drive import Gate
 from tests.chaos.schedule import Poison
 from vssid.documents import listeners
+from vssid.startup import STATEFUL
 
 KEPT = 200  # events of a run that are kept for burying
 PATIENCE = 120.0  # seconds a broker that is away is waited for
@@ -46,7 +46,7 @@ class Letters:
         """Keep copies of the last events that anybody announces."""
         with self._channel() as channel:
             channel.queue_declare(self._tap, durable=True, arguments={"x-max-length": KEPT})
-            for desk in DESKS:
+            for desk in STATEFUL:
                 channel.queue_bind(self._tap, topology.exchange_name(self._prefix, desk), "#")
 
     def put(self, poison: Poison) -> None:
@@ -79,7 +79,7 @@ class Letters:
         """Return the kept events: wire name, body and headers."""
         with self._channel() as channel:
             while (got := channel.basic_get(self._tap, auto_ack=True))[0] is not None:
-                self._tapped.append((got[0].routing_key, got[2], topology.plain(got[1].headers)))
+                self._tapped.append((got[0].routing_key, got[2], topology.without_broker_headers(got[1].headers)))
         return self._tapped[-KEPT:]
 
     def bury(self, events: Sequence[Tapped]) -> int:

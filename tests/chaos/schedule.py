@@ -4,9 +4,9 @@ import random
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shared.settings import DESKS
 from tests.support.running import PROCESSES
 from vssid.documents import listener_queues
+from vssid.startup import STATEFUL
 
 EVERY = 100  # declarations a fault, until everything on the menu has its turn
 FEWEST = 3
@@ -71,7 +71,7 @@ SECONDS = {  # how long a fault lasts, from and to; the others are over as soon 
 MENU = (
     *((Kind.KILL, name) for name in PROCESSES),
     *((Kind.TERMINATE, name) for name in PROCESSES),
-    *((Kind.FREEZE, desk) for desk in DESKS),
+    *((Kind.FREEZE, desk) for desk in STATEFUL),
     *((kind, server) for kind in (Kind.CUT, Kind.REFUSE, Kind.HANG, Kind.RESTART) for server in SERVERS),
     (Kind.FULL, "store"),
     (Kind.AHEAD, "clock"),

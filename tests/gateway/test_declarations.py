@@ -713,7 +713,7 @@ def test_a_request_id_is_found_in_the_log_of_all_that_it_caused(town):
     until(lambda: {"request_answered", "message_attempted"} <= set(lines()), "the lines of the log")
     assert lines()["request_answered"]["status"] == 201
     assert lines()["request_answered"]["route"] == "/api/v1/declarations"
-    assert lines()["message_attempted"]["desk"] == "notification"
+    assert lines()["message_attempted"]["service"] == "notification"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from services.gateway.bodies import LARGEST_FILE
+from shared.language.values import LARGEST_PICTURE
 from tests.support.embedded import PICTURE, done, fields_refused, refused
 
 MAN = "079085000017|024000017|Nguyễn Văn Thử|15081985|Nam|Ấp Mẫu, Xã Thử Nghiệm, Hóc Môn, TP. Hồ Chí Minh|25042021"
@@ -167,7 +167,7 @@ def test_a_picture_without_a_cards_code_is_unreadable(town, content):
 
 
 def test_a_picture_over_the_limit_is_too_large(town):
-    refused(read_image(town, bytes(LARGEST_FILE + 1)), 413, "too_large")
+    refused(read_image(town, bytes(LARGEST_PICTURE + 1)), 413, "too_large")
 
 
 def test_the_picture_is_called_image(town):

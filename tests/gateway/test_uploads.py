@@ -8,7 +8,7 @@ import pytest
 import requests
 from PIL import Image
 
-from services.gateway.bodies import LARGEST_FILE
+from shared.language.values import LARGEST_PICTURE
 from tests.support.embedded import PICTURE, PURPOSES, at_once, done, fields_refused, picture, refused
 
 FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
@@ -146,20 +146,20 @@ def test_what_hangs_on_behind_a_picture_is_not_kept(town, kind):
 def test_a_large_photograph_is_kept_smaller(town, kind):
     """Noise compresses as badly as a photograph, and holds every byte that a boundary may begin with."""
     content = photograph(kind, (4000, 3000) if kind == "JPEG" else (2200, 1650))
-    assert 1_000_000 < len(content) < LARGEST_FILE
+    assert 1_000_000 < len(content) < LARGEST_PICTURE
     kept = done(town.upload("id_front", content), 201)
     assert Image.open(BytesIO(kept_file(town, kept["upload_id"]))).size == (2000, 1500)
 
 
 def test_a_file_of_exactly_the_largest_size_is_read(town):
-    content = PICTURE + bytes(LARGEST_FILE - len(PICTURE))
+    content = PICTURE + bytes(LARGEST_PICTURE - len(PICTURE))
     done(town.upload("portrait", content), 201)
 
 
 @pytest.mark.usefixtures("nothing_kept")
 @pytest.mark.parametrize("over", [1, 100_000, 20_000_000])
 def test_a_larger_file_is_too_large(town, over):
-    content = PICTURE + bytes(LARGEST_FILE + over - len(PICTURE))
+    content = PICTURE + bytes(LARGEST_PICTURE + over - len(PICTURE))
     refused(town.upload("portrait", content), 413, "too_large")
 
 

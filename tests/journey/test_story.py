@@ -158,7 +158,7 @@ def test_nothing_was_given_up_on(town):
     """Whatever the tests above did, no event failed and no letter is dead."""
     events = {json.loads(line)["event"] for line in town.log().splitlines()}
     assert not {"event_failed", "call_failed", "timer_failed", "request_failed", "worker_failed"} & events
-    assert town.rows("broker", "SELECT count(*) FROM letters WHERE dead") == [(0,)]
+    assert town.rows("broker", "SELECT count(*) FROM deliveries WHERE dead") == [(0,)]
 
 
 # to its end
@@ -234,7 +234,7 @@ def test_a_restart_in_the_middle_loses_nothing_and_repeats_nothing(tmp_path, how
         assert first_password(town, who)
         # one that was in hand when its desk was killed is looked up once its lease is over
         until(lambda: len(town.mails_to(who.email)) == len(town.sms_to(who.phone)) == 2, "both messages on both ways")
-        until(lambda: not town.rows("broker", "SELECT 1 FROM letters"), "every letter is delivered")
+        until(lambda: not town.rows("broker", "SELECT 1 FROM deliveries"), "every event is delivered")
         assert len(town.sms_to(who.phone)) == len(town.mails_to(who.email)) == 2
         assert town.history(declared) == ["submitted", "approved", "account_activated", "card_issued"]
 

@@ -108,7 +108,7 @@ def test_a_poison_event_rests_as_dead_after_its_rounds_while_others_flow(running
     (line,) = until(running.dead, "the poison rests in the dead queue")
     assert "poison-1" in line and "ValidationError" in line
     assert "no declaration at all" in running.command("dead", "show", "poison-1")
-    assert running.command("dead", "replay", "--id", "poison-1") == "1 events given back\n"
+    assert running.command("dead", "replay", "--id", "poison-1") == "1 events put back\n"
     until(running.dead, "the poison comes back to rest")
     assert running.command("dead", "drop", "--id", "poison-1", "--yes") == "1 events deleted\n"
     assert running.dead() == []

@@ -10,14 +10,14 @@ import pytest
 import requests
 from urllib3.exceptions import NewConnectionError
 
-from shared.settings import DESKS
 from tests.support.running import desk_of, town, until
 from vssid.people import declaration_of, picture
 from vssid.smoke import AGENCY
+from vssid.startup import STATEFUL
 
 SEED, PEOPLE = 20220501, 400
 CALLERS = 3
-DESKS_TWICE = tuple(name for desk in (*DESKS, "gateway") for name in (desk, f"{desk}.2"))
+DESKS_TWICE = tuple(name for desk in (*STATEFUL, "gateway") for name in (desk, f"{desk}.2"))
 PATIENT = {"RPC_DEADLINE": "8", "DATABASE_TIMEOUT": "8"}  # a machine busy with starting processes is no failure
 FEW = {"WORKERS": "3"}  # connections to a database that ten processes share
 LEAVES_WITHIN = 10.0
@@ -105,7 +105,7 @@ def test_no_request_fails_while_every_instance_is_restarted_in_its_turn(twice):
     twice.until_quiet()
     assert twice.count("notification", "messages") == 2 * declared
     assert twice.dead() == []
-    leaving = {desk: max(seconds for name, seconds in took.items() if desk_of(name) == desk) for desk in DESKS}
+    leaving = {desk: max(seconds for name, seconds in took.items() if desk_of(name) == desk) for desk in STATEFUL}
     print(f"\n{dict(callers.answers)} answers while {len(took)} instances were restarted; seconds to leave: {leaving}")
 
 

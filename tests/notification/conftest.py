@@ -9,7 +9,7 @@ from services.notification import clients, models
 from services.notification.domain.message import Message
 from services.notification.service import Notification
 from shared.framework.workers import WorkerPool
-from shared.storage.files import Store
+from shared.storage.files import FileStore
 from shared.storage.seals import Seal
 from tests.support.databases import desk_database
 from tests.support.recorders import MailRecorder, TwilioRecorder
@@ -29,7 +29,7 @@ def service_with(settings, database):
     def make(**changes):
         chosen = replace(settings, **{"carrier_timeout": 1.0, "settle_after": 0.2, "retry_delays": "0.1,0.2"} | changes)
         service = Notification()
-        service.database, service.seal, service.files = database, Seal(chosen.seal_key), Store(chosen.store)
+        service.database, service.seal, service.files = database, Seal(chosen.seal_key), FileStore(chosen.store)
         service.sms, service.mail = clients.sms_carriers(chosen), clients.mail_carriers(chosen)
         service.workers = WorkerPool(8)
         service.public_url, service.sms_accents, service.delays = chosen.public, chosen.sms_accents, chosen.delays

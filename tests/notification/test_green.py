@@ -19,27 +19,27 @@ eventlet.monkey_patch()
 from nameko.runners import ServiceRunner
 from services.notification import models
 from services.notification.service import Notification
-from vssid.command import stop_on_signal
+from vssid.running import stop_on_signal
 from shared import logs, settings
 from shared.messaging import embedded
 from shared.messaging import codec
 from shared.storage import migrate
-from shared.framework import configuration
+from shared.framework.service import configuration
 from tests.support.notification_facts import declaration_rejected
 
 read = settings.read()
 logs.start("notification")
 migrate.upgrade("notification", models.metadata, read)
-town = embedded.Town(read)
-runner = ServiceRunner(configuration(read, town))
+broker = embedded.EmbeddedBroker(read)
+runner = ServiceRunner(configuration(read, broker))
 runner.add_service(Notification)
 runner.start()
 stop_on_signal(runner.stop)
-(hears,) = [one for queue, one in town._listeners.items() if queue.endswith("on_declaration_rejected")]
+(listener,) = [one for one in broker._events.listeners.values() if one.queue.endswith("on_declaration_rejected")]
 heard = []
 for place in range({PEOPLE}):
     event = declaration_rejected(declaration_id=f"d-{{place}}", number=f"2026-{{place:07d}}")
-    hears.hear(codec.pack(event), {{}}, heard.append)
+    listener.handle(codec.encode(event), {{}}, heard.append)
 with eventlet.Timeout(60):
     while len(heard) < {PEOPLE}:
         eventlet.sleep(0.01)
@@ -50,7 +50,7 @@ runner.wait()
 
 @pytest.fixture
 def service(tmp_path):
-    """Return a function that starts the service in a process of its own; it prints a line once all events are consumed."""
+    """Return a function that starts the service as a process; it prints a line after consuming every event."""
     started = []
 
     def start(**environment):

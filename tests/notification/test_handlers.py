@@ -14,7 +14,6 @@ from services.notification.domain.occasion import activated, rejected, submitted
 from services.notification.domain.outcome import Deferred, Rejected, Sent, Unknown
 from services.notification.domain.retry import RetryPolicy
 from shared.language.errors import NotFound, Refused
-from shared.storage.database import again_on_conflict
 from shared.storage.seals import Seal, new_key
 from tests.support.databases import desk_database
 from tests.support.facts import AT, CONTACT, account_activated
@@ -26,21 +25,15 @@ SEAL = Seal(new_key())
 
 
 def queue(database, occasion, at=AT):
-    def act():
-        with database.begin() as session:
-            handlers.queue_messages(session, occasion, accents=False, request_id="request-1", at=at)
-
-    again_on_conflict(act)
+    database.run(handlers.queue_messages, occasion, accents=False, request_id="request-1", at=at)
 
 
 def reserve(database, channel="sms", at=AT):
-    with database.begin() as session:
-        return handlers.reserve_due(session, channel, lease=LEASE, at=at)
+    return database.run(handlers.reserve_due, channel, lease=LEASE, at=at)
 
 
 def settle(database, reserved, outcome, at=AT):
-    with database.begin() as session:
-        return handlers.settle(session, reserved, outcome, retry=RETRY, seal=SEAL, at=at)
+    return database.run(handlers.settle, reserved, outcome, retry=RETRY, seal=SEAL, at=at)
 
 
 def everything(database) -> list[Message]:
@@ -215,8 +208,7 @@ def test_what_waits_no_longer_than_it_may_is_left_alone_and_so_is_a_reserved_mes
 
 
 def reassign(database, reserved, carrier):
-    with database.begin() as session:
-        return handlers.reassign(session, reserved, carrier, lease=LEASE, at=AT + LEASE)
+    return database.run(handlers.reassign, reserved, carrier, lease=LEASE, at=AT + LEASE)
 
 
 def test_a_reserved_message_can_be_given_to_another_carrier(database):

@@ -5,7 +5,7 @@ import pytest
 from services.registration import service
 from services.registration.domain.upload import form_key
 from services.registration.service import Registration
-from shared.framework import GreenStore
+from shared.framework.providers import GreenFileStore
 from tests.support.databases import announced
 from tests.support.facts import declaration_form
 
@@ -13,7 +13,7 @@ from tests.support.facts import declaration_form
 @pytest.fixture
 def desk(database, tmp_path):
     desk = Registration()
-    desk.database, desk.declaration_days, desk.files = database, 10.0, GreenStore(tmp_path.as_uri())
+    desk.database, desk.declaration_days, desk.files = database, 10.0, GreenFileStore(tmp_path.as_uri())
     return desk
 
 

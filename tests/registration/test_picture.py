@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from services.registration.domain.qr import read_qr
-from services.registration.media.picture import MAX_BYTES, read_picture, read_qr_picture
+from services.registration.media.picture import read_picture, read_qr_picture
 from shared.language.errors import FieldError, Invalid, TooLarge, Unsupported
+from shared.language.values import LARGEST_PICTURE
 
 MAN = "079085000017|024000017|Nguyễn Văn Thử|15081985|Nam|Ấp Mẫu, Xã Thử Nghiệm, Hóc Môn, TP. Hồ Chí Minh|25042021"
 NEW_CARD = (
@@ -261,8 +262,8 @@ def test_a_jpeg_of_endless_scans_is_refused_at_once():
 
 def test_a_file_over_eight_mebibytes_is_too_large():
     with pytest.raises(TooLarge) as refusal:
-        read_picture(picture() + b"\0" * MAX_BYTES)
-    assert (refusal.value.code, refusal.value.details) == ("too_large", {"limit": MAX_BYTES})
+        read_picture(picture() + b"\0" * LARGEST_PICTURE)
+    assert (refusal.value.code, refusal.value.details) == ("too_large", {"limit": LARGEST_PICTURE})
 
 
 @given(st.sampled_from(NAMES), st.floats(0, 1), st.binary(min_size=1, max_size=20))
@@ -301,4 +302,4 @@ def test_without_a_qr_code_there_is_nothing_to_read(data):
 
 def test_a_picture_too_large_to_be_kept_is_too_large_to_be_scanned():
     with pytest.raises(TooLarge):
-        read_qr_picture(b"\0" * (MAX_BYTES + 1))
+        read_qr_picture(b"\0" * (LARGEST_PICTURE + 1))

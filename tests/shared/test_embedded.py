@@ -9,8 +9,10 @@ import sqlalchemy as sa
 from shared.language.errors import Unavailable
 from shared.language.events import AccountActivated, CardIssued
 from shared.messaging import codec
-from shared.messaging.embedded import DeadLetters, Town
-from shared.storage.database import Database, announce, mapping
+from shared.messaging.dead_letters import EmbeddedDeadLetters
+from shared.messaging.embedded import EventCarrier
+from shared.storage.database import Database, mapping
+from shared.storage.outbox import announce
 from tests.support.facts import AT, account_activated
 
 AT_MOST = 20  # seconds a test may take before it is called hung
@@ -29,13 +31,13 @@ class Listener:
     """Hears events of a kind and answers as told: done, failed, or not at all; ``then`` follows the first."""
 
     def __init__(self, queue, kind=AccountActivated, *, fails=0, answers=True, then=lambda: None):
-        self.queue, self.kind, self.fails, self.answers, self.then = queue, kind, fails, answers, then
+        self.queue, self.event, self.fails, self.answers, self.then = queue, kind, fails, answers, then
         self.heard = []
         self.headers = []
         self.after_each = lambda: None
 
-    def hear(self, body, headers, done):
-        self.heard.append(codec.unpack(self.kind.name, body))
+    def handle(self, body, headers, done):
+        self.heard.append(codec.decode(self.event.name, body))
         self.headers.append(headers)
         if self.answers:
             self.fails -= 1
@@ -51,194 +53,214 @@ def settings(settings):
 
 
 @pytest.fixture
-def desk(settings):
-    """A desk's database with nothing in it but what every desk has."""
+def database(settings):
+    """A database with nothing in it but what every service has."""
     database = Database(mapping().metadata, settings.database("cards"), settings)
     database.metadata.create_all(database.engine)
     yield database
     database.engine.dispose()
 
 
-def tell(desk, *events):
-    with desk.begin() as session:
+def tell(database, *events):
+    with database.begin() as session:
         for event in events:
             announce(session, event)
 
 
-def in_the_outbox(desk):
-    with desk.begin() as session:
-        return session.scalar(sa.select(sa.func.count()).select_from(desk.outbox))
+def in_the_outbox(database):
+    with database.begin() as session:
+        return session.scalar(sa.select(sa.func.count()).select_from(database.outbox))
 
 
-def run_town(settings, desk, *listeners, letters):
-    """Run a town until its listeners have heard so many letters."""
-    town = Town(settings)
-    town.carry_from("cards", desk)
+def carry(settings, database, *listeners, deliveries):
+    """Carry events until the listeners have got so many deliveries; return the carrier."""
+    carrier = EventCarrier(settings)
 
     def enough():
-        if sum(len(listener.heard) for listener in listeners) >= letters:
-            town.stop()
+        if sum(len(listener.heard) for listener in listeners) >= deliveries:
+            carrier.shut_down()
 
     for listener in listeners:
         listener.heard, listener.after_each = [], enough
-        town.subscribe(listener)
+        carrier.listeners[listener.queue] = listener
     with eventlet.Timeout(AT_MOST):
-        town.run()
-    return town
+        carrier.run([database])
+    return carrier
 
 
-def test_an_event_comes_to_every_listener_of_its_kind_and_to_no_other(settings, desk):
+def test_an_event_comes_to_every_listener_of_its_kind_and_to_no_other(settings, database):
     one, two, other = Listener("one"), Listener("two"), Listener("other", CardIssued)
-    tell(desk, account_activated(), CARD)
-    run_town(settings, desk, one, two, other, letters=3)
+    tell(database, account_activated(), CARD)
+    carry(settings, database, one, two, other, deliveries=3)
     assert (one.heard, two.heard, other.heard) == ([account_activated()], [account_activated()], [CARD])
 
 
-def test_what_was_carried_is_in_the_outbox_no_more(settings, desk):
-    tell(desk, account_activated())
-    assert in_the_outbox(desk) == 1
-    run_town(settings, desk, Listener("one"), letters=1)
-    assert in_the_outbox(desk) == 0
+def test_what_was_carried_is_in_the_outbox_no_more(settings, database):
+    tell(database, account_activated())
+    assert in_the_outbox(database) == 1
+    carry(settings, database, Listener("one"), deliveries=1)
+    assert in_the_outbox(database) == 0
 
 
-def test_events_come_in_the_order_they_were_told(settings, desk):
+def test_events_come_in_the_order_they_were_told(settings, database):
     told = [account_activated(account_id=f"account-{i}") for i in range(5)]
-    tell(desk, *told)
+    tell(database, *told)
     listener = Listener("one")
-    run_town(settings, desk, listener, letters=5)
+    carry(settings, database, listener, deliveries=5)
     assert listener.heard == told
 
 
-def test_an_event_told_in_a_transaction_that_failed_is_never_carried(settings, desk):
-    with pytest.raises(ZeroDivisionError), desk.begin() as session:
+def test_an_event_told_in_a_transaction_that_failed_is_never_carried(settings, database):
+    with pytest.raises(ZeroDivisionError), database.begin() as session:
         announce(session, account_activated(account_id="never"))
         raise ZeroDivisionError
-    tell(desk, account_activated())
+    tell(database, account_activated())
     listener = Listener("one")
-    run_town(settings, desk, listener, letters=1)
+    carry(settings, database, listener, deliveries=1)
     assert listener.heard == [account_activated()]
 
 
-def test_what_failed_comes_again(settings, desk):
-    tell(desk, account_activated())
+def test_what_failed_comes_again(settings, database):
+    tell(database, account_activated())
     listener = Listener("one", fails=2)
-    run_town(settings, desk, listener, letters=3)
+    carry(settings, database, listener, deliveries=3)
     assert listener.heard == [account_activated()] * 3
-    assert [headers.get("x-round", 0) for headers in listener.headers] == [0, 1, 2]
-    assert DeadLetters(settings).all() == []
+    assert [headers.get("x-attempt", 0) for headers in listener.headers] == [0, 1, 2]
+    assert EmbeddedDeadLetters(settings).all() == []
 
 
-def test_what_fails_in_every_round_rests_as_dead_with_its_error_and_no_person_s_data(settings, desk):
-    tell(desk, account_activated())
-    run_town(settings, desk, Listener("one", fails=3), letters=3)
-    [dead] = DeadLetters(settings).all()
-    assert (dead["queue"], dead["headers"]["x-round"]) == ("one", 3)
-    assert codec.unpack("account_activated", dead["body"]) == account_activated()
-    assert dead["headers"]["x-error"].startswith("LookupError")
-    assert "+84912345678" not in dead["headers"]["x-error"]
+def test_what_fails_in_every_attempt_rests_as_dead_with_its_error_and_no_person_s_data(settings, database):
+    tell(database, account_activated())
+    carry(settings, database, Listener("one", fails=3), deliveries=3)
+    [dead] = EmbeddedDeadLetters(settings).all()
+    assert (dead.queue, dead.headers["x-attempt"]) == ("one", 3)
+    assert codec.decode("account_activated", dead.body) == account_activated()
+    assert dead.headers["x-error"].startswith("LookupError")
+    assert "+84912345678" not in dead.headers["x-error"]
 
 
-def test_the_failure_of_one_listener_is_not_the_other_s(settings, desk):
-    tell(desk, account_activated())
+def test_the_failure_of_one_listener_is_not_the_other_s(settings, database):
+    tell(database, account_activated())
     well, ill = Listener("well"), Listener("ill", fails=3)
-    run_town(settings, desk, well, ill, letters=4)
+    carry(settings, database, well, ill, deliveries=4)
     assert (len(well.heard), len(ill.heard)) == (1, 3)
-    assert [dead["queue"] for dead in DeadLetters(settings).all()] == ["ill"]
+    assert [dead.queue for dead in EmbeddedDeadLetters(settings).all()] == ["ill"]
 
 
-def test_a_dead_letter_that_is_replayed_begins_its_rounds_anew(settings, desk):
-    tell(desk, account_activated())
-    run_town(settings, desk, Listener("one", fails=3), letters=3)
-    assert DeadLetters(settings).replay(lambda letter: letter["queue"] == "one") == 1
-    assert DeadLetters(settings).all() == []
+def test_a_dead_event_that_is_replayed_starts_its_attempts_afresh(settings, database):
+    tell(database, account_activated())
+    carry(settings, database, Listener("one", fails=3), deliveries=3)
+    assert EmbeddedDeadLetters(settings).replay(lambda event: event.queue == "one") == 1
+    assert EmbeddedDeadLetters(settings).all() == []
     healed = Listener("one", fails=2)
-    run_town(settings, desk, healed, letters=3)
+    carry(settings, database, healed, deliveries=3)
     assert healed.heard == [account_activated()] * 3
-    assert DeadLetters(settings).all() == []
+    assert EmbeddedDeadLetters(settings).all() == []
 
 
-def test_a_dead_letter_that_is_dropped_never_comes_back(settings, desk):
-    tell(desk, account_activated())
-    run_town(settings, desk, Listener("one", fails=3), letters=3)
-    assert DeadLetters(settings).drop(lambda _: True) == 1
-    assert DeadLetters(settings).all() == []
-    tell(desk, account_activated(account_id="account-2"))
+def test_a_dead_event_that_is_dropped_never_comes_back(settings, database):
+    tell(database, account_activated())
+    carry(settings, database, Listener("one", fails=3), deliveries=3)
+    assert EmbeddedDeadLetters(settings).drop(lambda _: True) == 1
+    assert EmbeddedDeadLetters(settings).all() == []
+    tell(database, account_activated(account_id="account-2"))
     listener = Listener("one")
-    run_town(settings, desk, listener, letters=1)
+    carry(settings, database, listener, deliveries=1)
     assert listener.heard == [account_activated(account_id="account-2")]
 
 
-def test_only_the_chosen_dead_letters_are_replayed_or_dropped(settings, desk):
-    tell(desk, account_activated())
-    run_town(settings, desk, Listener("one", fails=3), Listener("two", fails=3), letters=6)
-    dead = DeadLetters(settings)
-    assert dead.replay(lambda letter: letter["queue"] == "elsewhere") == 0
-    assert dead.drop(lambda letter: letter["queue"] == "two") == 1
-    assert [letter["queue"] for letter in dead.all()] == ["one"]
+def test_only_the_chosen_dead_events_are_replayed_or_dropped(settings, database):
+    tell(database, account_activated())
+    carry(settings, database, Listener("one", fails=3), Listener("two", fails=3), deliveries=6)
+    dead = EmbeddedDeadLetters(settings)
+    assert dead.replay(lambda event: event.queue == "elsewhere") == 0
+    assert dead.drop(lambda event: event.queue == "two") == 1
+    assert [event.queue for event in dead.all()] == ["one"]
 
 
-def test_a_letter_in_hand_when_the_town_went_down_comes_again(settings, desk):
-    tell(desk, account_activated())
+def test_a_delivery_under_way_when_the_process_ended_is_made_again(settings, database):
+    tell(database, account_activated())
     before = Listener("one", answers=False)
-    run_town(settings, desk, before, letters=1)
+    carry(settings, database, before, deliveries=1)
     after = Listener("one")
-    run_town(settings, desk, after, letters=1)
+    carry(settings, database, after, deliveries=1)
     assert after.heard == before.heard == [account_activated()]
 
 
-def test_a_letter_that_waits_for_its_round_waits_through_a_restart(settings, desk):
+def test_a_delivery_that_waits_for_its_attempt_waits_through_a_restart(settings, database):
     waiting = replace(settings, retry_delays="0,3600")
-    tell(desk, account_activated())
-    run_town(waiting, desk, Listener("one", fails=2), letters=2)
-    tell(desk, account_activated(account_id="account-2"))
+    tell(database, account_activated())
+    carry(waiting, database, Listener("one", fails=2), deliveries=2)
+    tell(database, account_activated(account_id="account-2"))
     listener = Listener("one")
-    run_town(waiting, desk, listener, letters=1)
+    carry(waiting, database, listener, deliveries=1)
     assert listener.heard == [account_activated(account_id="account-2")]
-    assert DeadLetters(settings).all() == []
+    assert EmbeddedDeadLetters(settings).all() == []
 
 
-def test_a_letter_done_before_the_restart_does_not_come_again(settings, desk):
-    tell(desk, account_activated())
-    run_town(settings, desk, Listener("one"), letters=1)
-    tell(desk, account_activated(account_id="account-2"))
+def test_a_delivery_done_before_the_restart_does_not_come_again(settings, database):
+    tell(database, account_activated())
+    carry(settings, database, Listener("one"), deliveries=1)
+    tell(database, account_activated(account_id="account-2"))
     listener = Listener("one")
-    run_town(settings, desk, listener, letters=1)
+    carry(settings, database, listener, deliveries=1)
     assert listener.heard == [account_activated(account_id="account-2")]
 
 
-def test_an_event_told_while_the_town_runs_is_carried_too(settings, desk):
+def test_an_event_told_while_events_are_carried_is_carried_too(settings, database):
     first, second = account_activated(), account_activated(account_id="account-2")
-    tell(desk, first)
-    listener = Listener("one", then=lambda: tell(desk, second))
-    run_town(settings, desk, listener, letters=2)
+    tell(database, first)
+    listener = Listener("one", then=lambda: tell(database, second))
+    carry(settings, database, listener, deliveries=2)
     assert listener.heard == [first, second]
 
 
-def test_what_was_deleted_is_gone_from_the_files_once_their_logs_are_cleared(settings, desk):
+def test_what_was_deleted_is_gone_from_the_files_once_their_logs_are_cleared(settings, database):
     def files_with(text):
         return {one.name for one in settings.folder.iterdir() if text in one.read_bytes()}
 
-    tell(desk, account_activated(account_id="account-to-forget"))
-    town = run_town(settings, desk, Listener("one"), letters=1)
+    tell(database, account_activated(account_id="account-to-forget"))
+    carrier = carry(settings, database, Listener("one"), deliveries=1)
     with eventlet.Timeout(AT_MOST):
-        while town._under_way["one"]:
+        while carrier._under_way["one"]:
             eventlet.sleep(0.01)
     assert {"broker.db-wal", "cards.db-wal"} <= files_with(b"account-to-forget")
-    town.clear_logs()
+    carrier.clear_logs([database])
     assert files_with(b"account-to-forget") == set()
 
 
-def test_a_file_that_does_not_answer_for_a_round_does_not_end_the_carrying(settings, desk, monkeypatch):
-    collect, tries = Town._collect, []
+def test_a_database_that_does_not_answer_once_does_not_end_the_carrying(settings, database, monkeypatch):
+    collect, tries = EventCarrier._collect, []
 
-    def busy_once(town, database):
-        tries.append(database)
+    def busy_once(carrier, outbox):
+        tries.append(outbox)
         if len(tries) == 1:
             raise Unavailable("unavailable")
-        collect(town, database)
+        collect(carrier, outbox)
 
-    monkeypatch.setattr(Town, "_collect", busy_once)
-    tell(desk, account_activated())
+    monkeypatch.setattr(EventCarrier, "_collect", busy_once)
+    tell(database, account_activated())
     listener = Listener("one")
-    run_town(settings, desk, listener, letters=1)
+    carry(settings, database, listener, deliveries=1)
+    assert listener.heard == [account_activated()]
+
+
+def test_what_a_file_of_the_first_version_holds_is_delivered(settings, database):
+    old = sa.create_engine(f"sqlite:///{settings.folder / 'broker'}.db")
+    with old.begin() as connection:
+        connection.execute(
+            sa.text(
+                "CREATE TABLE letters (position INTEGER PRIMARY KEY, queue VARCHAR(120) NOT NULL,"
+                " headers JSON NOT NULL, body TEXT NOT NULL, round INTEGER NOT NULL,"
+                " due_at DATETIME NOT NULL, dead BOOLEAN NOT NULL)"
+            )
+        )
+        connection.execute(sa.text("CREATE INDEX ix_letters_queue ON letters (queue)"))
+        connection.execute(
+            sa.text("INSERT INTO letters VALUES (1, 'one', '{}', :body, 1, '2026-08-03 02:00:00', 0)"),
+            {"body": codec.encode(account_activated())},
+        )
+    old.dispose()
+    listener = Listener("one")
+    carry(settings, database, listener, deliveries=1)
     assert listener.heard == [account_activated()]

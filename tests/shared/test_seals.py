@@ -1,4 +1,4 @@
-"""A sealed secret is read by who holds the key, in time, and by nobody else."""
+"""A sealed secret is opened with a key, in time, and not otherwise."""
 
 import time
 
@@ -50,7 +50,36 @@ def test_what_was_sealed_before_the_clock_was_put_back_is_opened():
     assert SEAL.open(sealed, max_age=60) == "ABCD2345EF"
 
 
-@pytest.mark.parametrize("key", ["", "short", "A" * 44, "khoá"])
-def test_a_key_that_is_none_is_said_so(key):
-    with pytest.raises(SettingsError, match="SEAL_KEY"):
-        Seal(key)
+def test_the_first_key_seals_and_every_key_opens():
+    new = new_key()
+    both = Seal(f"{new},{KEY}")
+    assert both.open(SEAL.close("ABCD2345EF"), max_age=60) == "ABCD2345EF"
+    assert Seal(new).open(both.close("ABCD2345EF"), max_age=60) == "ABCD2345EF"
+    with pytest.raises(BrokenSeal):
+        SEAL.open(both.close("ABCD2345EF"), max_age=60)
+
+
+def test_a_key_is_changed_in_three_steps_while_secrets_are_under_way():
+    """While one service has taken a step and the other has not, each opens what the other seals."""
+    new = new_key()
+    now, added, first, done = Seal(KEY), Seal(f"{KEY} {new}"), Seal(f"{new} {KEY}"), Seal(new)
+    for one, other in [(now, added), (added, now), (added, first), (first, added), (first, done), (done, first)]:
+        assert other.open(one.close("ABCD2345EF"), max_age=60) == "ABCD2345EF"
+
+
+def test_an_old_key_opens_what_was_sealed_before_the_clock_was_put_back():
+    sealed = Fernet(KEY).encrypt_at_time(b"ABCD2345EF", int(time.time()) + 3600).decode()
+    assert Seal(f"{new_key()} {KEY}").open(sealed, max_age=60) == "ABCD2345EF"
+
+
+def test_an_old_key_does_not_make_a_seal_younger():
+    sealed = Fernet(KEY).encrypt_at_time(b"ABCD2345EF", int(time.time()) - 100).decode()
+    with pytest.raises(BrokenSeal):
+        Seal(f"{new_key()} {KEY}").open(sealed, max_age=99)
+
+
+@pytest.mark.parametrize("keys", ["", ",", "short", "A" * 44, "khoá", f"{KEY},short"])
+def test_a_key_that_cannot_be_used_is_named_by_its_setting(keys):
+    with pytest.raises(SettingsError) as refusal:
+        Seal(keys)
+    assert str(refusal.value) == "SEAL_KEY is not usable: it takes keys of `vssid key`, newest first"

@@ -28,4 +28,4 @@ def announced(database: Database) -> list[Event]:
     assert database.outbox is not None
     with database.begin() as session:
         rows = session.execute(sa.select(database.outbox).order_by(database.outbox.c.position)).all()
-    return [codec.unpack(row.type, row.payload) for row in rows]
+    return [codec.decode(row.type, row.payload) for row in rows]

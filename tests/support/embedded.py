@@ -160,7 +160,7 @@ class EmbeddedTown:
 
     def __init__(self, folder: Path, **environment: Any) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.var, self.log_file = folder, folder / "var", folder / "town.log"
+        self.folder, self.var, self.log_file = folder, folder / "var", folder / "vssid.log"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.base = f"{self.url}/api/v1"

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import requests
 import sqlalchemy as sa
 
-from shared.settings import DESKS, Settings, read
+from shared.settings import Settings, read
 from shared.storage.seals import new_key
 from tests.support.proxy import Proxy
 from tests.support.recorders import MailRecorder, TwilioRecorder
@@ -28,10 +28,11 @@ from tests.support.recorders.recorder import Recorder
 from tests.support.servers import Servers, delete_prefix, drop_databases, fresh_database_url, fresh_prefix
 from vssid import smoke
 from vssid.people import DemoPerson
+from vssid.startup import STATEFUL
 from vssid.walk import Walk
 
-PROCESSES = (*DESKS, "gateway", "relay")
-PROGRAM = "vssid.command"
+PROCESSES = (*STATEFUL, "gateway", "relay")
+PROGRAM = "vssid"
 SECONDS = 90.0
 
 
@@ -142,7 +143,7 @@ class Town:
         unsent = "state NOT IN ('sent', 'failed', 'cancelled')"
         until(
             lambda: (
-                all(self.count(desk, "outbox") == 0 for desk in DESKS)
+                all(self.count(desk, "outbox") == 0 for desk in STATEFUL)
                 and self.count("notification", "messages", unsent) == 0
             ),
             "every event is carried and every message is settled",

@@ -13,7 +13,8 @@ from services.approval.domain.review import open_review as review_for
 from shared.language.errors import NotFound
 from shared.language.events import DeclarationExpired, DeclarationSubmitted, DeclarationWithdrawn
 from shared.language.values import Status
-from shared.storage.database import announce, insert
+from shared.storage.database import insert
+from shared.storage.outbox import announce
 
 OWN_FOLDER = "reviews/"  # pictures that officers brought
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from shared.storage.database import BigId, Moment
+from shared.storage.columns import BigId, UtcDateTime
 
 revision = "0001"
 down_revision = None
@@ -23,13 +23,13 @@ def upgrade() -> None:
         sa.Column("full_name", sa.String(100)),
         sa.Column("name_key", sa.String(100)),
         sa.Column("dossier", sa.JSON),
-        sa.Column("submitted_at", Moment, nullable=False),
-        sa.Column("expires_at", Moment, nullable=False),
+        sa.Column("submitted_at", UtcDateTime, nullable=False),
+        sa.Column("expires_at", UtcDateTime, nullable=False),
         sa.Column("status", sa.String(20), nullable=False),
         sa.Column("assigned_to", sa.String(60)),
-        sa.Column("received_at", Moment),
+        sa.Column("received_at", UtcDateTime),
         sa.Column("version", sa.Integer, nullable=False),
-        sa.Column("decided_at", Moment),
+        sa.Column("decided_at", UtcDateTime),
         sa.Column("decided_by", sa.String(60)),
         sa.Column("reason", sa.Text),
         sa.Column("history", sa.JSON, nullable=False),
@@ -44,13 +44,13 @@ def upgrade() -> None:
         sa.Column("role", sa.String(20), nullable=False),
         sa.Column("password_hash", sa.String(200), nullable=False),
         sa.Column("tries", sa.Integer, nullable=False),
-        sa.Column("locked_until", Moment),
+        sa.Column("locked_until", UtcDateTime),
     )
     op.create_table(
         "officer_sessions",
         sa.Column("token_hash", sa.String(64), primary_key=True),
         sa.Column("username", sa.String(60), sa.ForeignKey("officers.username"), nullable=False),
-        sa.Column("expires_at", Moment, nullable=False, index=True),
+        sa.Column("expires_at", UtcDateTime, nullable=False, index=True),
     )
     op.create_table(
         "register_people",
@@ -69,14 +69,14 @@ def upgrade() -> None:
         sa.Column("type", sa.String(60), nullable=False),
         sa.Column("payload", sa.Text, nullable=False),
         sa.Column("request_id", sa.String(64), nullable=False),
-        sa.Column("created_at", Moment, nullable=False),
+        sa.Column("created_at", UtcDateTime, nullable=False),
     )
     op.create_table(
         "answers",
         sa.Column("key", sa.String(200), primary_key=True),
         sa.Column("fingerprint", sa.String(64), nullable=False),
         sa.Column("answer", sa.JSON, nullable=False),
-        sa.Column("created_at", Moment, nullable=False, index=True),
+        sa.Column("created_at", UtcDateTime, nullable=False, index=True),
     )
     op.create_table(
         "serials",

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from dataclasses import asdict
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -13,7 +14,6 @@ from shared.forms import Choice, Code, Count, Day, Flag, Form, Paragraph, Text, 
 from shared.language.clock import VIETNAM
 from shared.language.errors import FieldError, Invalid, Refused
 from shared.language.values import Condition, DeclarationKind, Status
-from shared.messaging.codec import schema_of
 
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 1, 1)  # a zone's hours do not lead out of the calendar
 
@@ -142,8 +142,8 @@ def review_view(review: Review, match: Match | None, now: datetime) -> dict[str,
     return {
         **review_item(review, now),
         "declaration_id": review.declaration_id,
-        "id_document": schema_of(type(dossier.id_document)).dump(dossier.id_document) if dossier else None,
-        "address": schema_of(type(dossier.address)).dump(dossier.address) if dossier else None,
+        "id_document": asdict(dossier.id_document) if dossier else None,
+        "address": asdict(dossier.address) if dossier else None,
         "phone": dossier.contact.phone if dossier else None,
         "email": dossier.contact.email if dossier else None,
         "photos": dossier.photos if dossier else {},

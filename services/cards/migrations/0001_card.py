@@ -7,7 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import op
 
-from shared.storage.database import BigId, Moment
+from shared.storage.columns import BigId, UtcDateTime
 
 revision = "0001"
 down_revision = None
@@ -34,7 +34,7 @@ def upgrade() -> None:
         sa.Column("card_number", sa.String(15), nullable=False),
         sa.Column("serial", sa.BigInteger, nullable=False, unique=True),
         sa.Column("valid_from", sa.Date, nullable=False),
-        sa.Column("issued_at", Moment, nullable=False),
+        sa.Column("issued_at", UtcDateTime, nullable=False),
         sa.Column("five_years_from", sa.Date),
     )
     op.create_table(
@@ -83,14 +83,14 @@ def _create_house_tables() -> None:
         sa.Column("type", sa.String(60), nullable=False),
         sa.Column("payload", sa.Text, nullable=False),
         sa.Column("request_id", sa.String(64), nullable=False),
-        sa.Column("created_at", Moment, nullable=False),
+        sa.Column("created_at", UtcDateTime, nullable=False),
     )
     op.create_table(
         "answers",
         sa.Column("key", sa.String(200), primary_key=True),
         sa.Column("fingerprint", sa.String(64), nullable=False),
         sa.Column("answer", sa.JSON, nullable=False),
-        sa.Column("created_at", Moment, nullable=False, index=True),
+        sa.Column("created_at", UtcDateTime, nullable=False, index=True),
     )
     op.create_table(
         "serials",

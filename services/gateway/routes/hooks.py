@@ -5,14 +5,16 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from services.gateway.bodies import form_of
-from shared.framework import Answer, Remote, Setting, route
+from shared.framework.http import Answer, route
+from shared.framework.providers import SettingProvider
+from shared.framework.rpc import RpcProxyProvider
 
 LONGEST_SIGNATURE = 100
 
 
 class HookRoutes:
-    notification: Any = Remote("notification")
-    public_url: str = Setting("public")
+    notification: Any = RpcProxyProvider("notification")
+    public_url: str = SettingProvider("public")
 
     @route(
         "POST",

@@ -6,7 +6,9 @@ from werkzeug.wrappers import Request, Response
 
 from services.gateway.bodies import json_of
 from services.gateway.identity import PictureLinks, bearer_token
-from shared.framework import Answer, Files, GreenStore, Remote, Setting, route
+from shared.framework.http import Answer, route
+from shared.framework.providers import FilesProvider, GreenFileStore, SettingProvider
+from shared.framework.rpc import RpcProxyProvider
 from shared.language.errors import NotFound, Unavailable
 
 SIGN_IN_SECONDS = 4.0  # comparing passwords is slow on purpose, and many may sign in at eight o'clock
@@ -16,12 +18,12 @@ REVIEW = "/api/v1/officer/reviews/<string:number>"
 
 
 class OfficerRoutes:
-    approval: Any = Remote("approval")
-    notification: Any = Remote("notification")
-    registration: Any = Remote("registration")
-    files: GreenStore = Files()
-    register_timeout: float = Setting("register_timeout")
-    rpc_deadline: float = Setting("rpc_deadline")
+    approval: Any = RpcProxyProvider("approval")
+    notification: Any = RpcProxyProvider("notification")
+    registration: Any = RpcProxyProvider("registration")
+    files: GreenFileStore = FilesProvider()
+    register_timeout: float = SettingProvider("register_timeout")
+    rpc_deadline: float = SettingProvider("rpc_deadline")
     links: PictureLinks
 
     @route(

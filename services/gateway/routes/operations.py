@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
-from shared.framework import route
+from shared.framework.http import route
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "openapi.json"
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"

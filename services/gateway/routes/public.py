@@ -9,15 +9,17 @@ from werkzeug.wrappers import Request, Response
 
 from services.gateway.bodies import file_of, json_of
 from services.gateway.problems import language_of
-from shared.framework import Answer, Files, GreenStore, Remote, route
+from shared.framework.http import Answer, route
+from shared.framework.providers import FilesProvider, GreenFileStore
+from shared.framework.rpc import RpcProxyProvider
 from shared.language.values import mobile_number, new_id
 
 PICTURE_SECONDS = 8.0  # reading a large picture takes a second; several wait for the same processors
 
 
 class PublicRoutes:
-    registration: Any = Remote("registration")
-    files: GreenStore = Files()
+    registration: Any = RpcProxyProvider("registration")
+    files: GreenFileStore = FilesProvider()
     limits: Any
 
     @route(

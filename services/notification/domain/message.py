@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from services.notification.domain.delivery import NOT_ARRIVED, Delivery, DeliveryReport, goes_forward
 from services.notification.domain.letter import Mail
@@ -205,6 +206,13 @@ class Message:
     def _end(self, state: State, at: datetime, code: str | None) -> None:
         self.state, self.code, self.done_at, self.due_at = state, code, at, None
         self.recipient = self.subject = self.text = self.html = self.sealed = self.form_key = self.fallback = None
+
+
+class Settled(NamedTuple):
+    """A message in the state that an outcome or a report led to, and whether a mail was queued to replace it."""
+
+    message: Message
+    fell_back: bool
 
 
 def sms_of(occasion: Occasion, message_id: str, *, accents: bool, request_id: str, at: datetime) -> Message:

@@ -1,6 +1,6 @@
 """Reads the QR payloads of an identity card (CCCD) and of a health-insurance card (BHYT).
 
-The layouts are those of domain.md §3. What a scan gives only fills in a form: it proves nothing.
+The layouts are those of docs/sources.md (§3). What a scan gives only fills in a form: it proves nothing.
 """
 
 import re

@@ -8,7 +8,8 @@ from services.registration import models
 from services.registration.domain.account import account_activated, open_account
 from shared.language.events import DeclarationApproved
 from shared.language.values import new_id
-from shared.storage.database import announce, insert
+from shared.storage.database import insert
+from shared.storage.outbox import announce
 
 
 def activate_account(

@@ -19,7 +19,9 @@ from services.registration.handlers.upload import drop_uploads_of
 from shared.language.errors import FieldError, Refused
 from shared.language.events import CardIssued, DeclarationReceived, DeclarationRejected, DeclarationReturned
 from shared.language.values import Contact, DeclarationKind, IdDocument, new_id
-from shared.storage.database import announce, insert, next_serial
+from shared.storage.database import insert
+from shared.storage.outbox import announce
+from shared.storage.serials import next_serial
 
 AT_ONCE = 50  # declarations one look of the expiry timer ends
 

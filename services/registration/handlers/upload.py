@@ -8,12 +8,13 @@ from sqlalchemy.orm import Session
 from services.registration import models
 from services.registration.domain.upload import UNUSED_LIFE, Upload
 from shared.language.errors import NotFound
+from shared.storage.database import insert
 
 AT_ONCE = 100  # rows one look of a timer takes
 
 
 def keep_upload(session: Session, upload: Upload) -> Upload:
-    session.add(upload)
+    insert(session, models.uploads, upload)
     return upload
 
 

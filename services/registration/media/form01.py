@@ -1,6 +1,6 @@
 """Lays out Form 01, the declaration on paper that is printed, signed and brought to the agency (S51-S53).
 
-fpdf2 writes the PDF. The order of the fields is F5 of domain.md; the sentences are those of the web form
+fpdf2 writes the PDF. The order of the fields is F5 of docs/sources.md; the sentences are those of the web form
 (S47, S49), with its three purposes (S30).
 """
 

@@ -16,10 +16,10 @@ from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 from PIL.Image import Resampling, Transpose
 
 from shared.language.errors import FieldError, Invalid, TooLarge, Unsupported
+from shared.language.values import LARGEST_PICTURE
 
-__all__ = ["MAX_BYTES", "Picture", "read_picture", "read_qr_picture"]
+__all__ = ["Picture", "read_picture", "read_qr_picture"]
 
-MAX_BYTES = 8 * 1024 * 1024
 MAX_PIXELS = 50_000_000  # phones take up to 50 megapixels; decoded, that is 200 MB at most
 MAX_SCANS = 50  # a progressive JPEG has about ten; each further one costs a pass over all pixels for 75 bytes
 MAX_SIDE = 2000  # enough to read an identity card by eye
@@ -88,8 +88,8 @@ def read_qr_picture(data: bytes) -> str:
 
 
 def _format(data: bytes) -> Format:
-    if len(data) > MAX_BYTES:
-        raise TooLarge("too_large", limit=MAX_BYTES)
+    if len(data) > LARGEST_PICTURE:
+        raise TooLarge("too_large", limit=LARGEST_PICTURE)
     if data.startswith(b"\xff\xd8\xff"):
         return JPEG
     if data.startswith(b"\x89PNG\r\n\x1a\n"):

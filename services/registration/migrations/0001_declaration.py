@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from shared.storage.database import BigId, Moment
+from shared.storage.columns import BigId, UtcDateTime
 
 revision = "0001"
 down_revision = None
@@ -21,12 +21,12 @@ def upgrade() -> None:
         sa.Column("agency", sa.JSON, nullable=False),
         sa.Column("insurance_code", sa.String(10)),
         sa.Column("applicant", sa.JSON),
-        sa.Column("submitted_at", Moment, nullable=False),
-        sa.Column("expires_at", Moment, nullable=False),
+        sa.Column("submitted_at", UtcDateTime, nullable=False),
+        sa.Column("expires_at", UtcDateTime, nullable=False),
         sa.Column("status", sa.String(20), nullable=False),
-        sa.Column("received_at", Moment),
+        sa.Column("received_at", UtcDateTime),
         sa.Column("handled_version", sa.Integer, nullable=False),
-        sa.Column("decided_at", Moment),
+        sa.Column("decided_at", UtcDateTime),
         sa.Column("reason", sa.Text),
         sa.Column("history", sa.JSON, nullable=False),
     )
@@ -55,9 +55,9 @@ def upgrade() -> None:
         sa.Column("address", sa.JSON, nullable=False),
         sa.Column("contact", sa.JSON, nullable=False),
         sa.Column("password_hash", sa.String(200), nullable=False),
-        sa.Column("password_expires_at", Moment, nullable=False),
+        sa.Column("password_expires_at", UtcDateTime, nullable=False),
         sa.Column("must_change_password", sa.Boolean, nullable=False),
-        sa.Column("activated_at", Moment, nullable=False),
+        sa.Column("activated_at", UtcDateTime, nullable=False),
     )
     op.create_table(
         "uploads",
@@ -66,7 +66,7 @@ def upgrade() -> None:
         sa.Column("content_type", sa.String(40), nullable=False),
         sa.Column("bytes", sa.Integer, nullable=False),
         sa.Column("key", sa.String(120), nullable=False),
-        sa.Column("created_at", Moment, nullable=False, index=True),
+        sa.Column("created_at", UtcDateTime, nullable=False, index=True),
         sa.Column("declaration_id", sa.String(36), index=True),
     )
     op.create_table(
@@ -107,14 +107,14 @@ def _create_house_tables() -> None:
         sa.Column("type", sa.String(60), nullable=False),
         sa.Column("payload", sa.Text, nullable=False),
         sa.Column("request_id", sa.String(64), nullable=False),
-        sa.Column("created_at", Moment, nullable=False),
+        sa.Column("created_at", UtcDateTime, nullable=False),
     )
     op.create_table(
         "answers",
         sa.Column("key", sa.String(200), primary_key=True),
         sa.Column("fingerprint", sa.String(64), nullable=False),
         sa.Column("answer", sa.JSON, nullable=False),
-        sa.Column("created_at", Moment, nullable=False, index=True),
+        sa.Column("created_at", UtcDateTime, nullable=False, index=True),
     )
     op.create_table(
         "serials",

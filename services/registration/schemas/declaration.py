@@ -9,7 +9,7 @@ from services.registration.domain.declaration import Declaration
 from services.registration.media.form_data import FormData
 from services.registration.schemas.address import AddressForm
 from shared.forms import Accepted, Choice, Code, Flag, Form, Mail, Mobile, Name, Nested
-from shared.language.values import Agency, DeclarationKind, Language, Status
+from shared.language.values import AGENCY_CODE, INSURANCE_CODE, Agency, DeclarationKind, Language, Status
 
 UPLOAD_ID = r"[0-9a-f-]{36}"
 
@@ -33,14 +33,14 @@ class DeclarationForm(Form):
     """A declaration of kind `register` (S33-S49)."""
 
     kind = Choice((DeclarationKind.REGISTER,), required=True)
-    insurance_code = Code(r"[0-9]{10}", "not_an_insurance_code", required=True)
+    insurance_code = Code(INSURANCE_CODE.pattern, "not_an_insurance_code", required=True)
     full_name = Name(required=True)
     id_document = Nested(IdDocumentForm, required=True)
     address = Nested(AddressForm, required=True)
     phone = Mobile(required=True)
     email = Mail(load_default=None, allow_none=True)
     email_copy = Flag(required=True)
-    agency_code = Code(r"[0-9]{3}|[0-9]{5}", "not_an_agency_code", required=True)
+    agency_code = Code(AGENCY_CODE.pattern, "not_an_agency_code", required=True)
     photos = Nested(PhotosForm, required=True)
     terms_accepted = Accepted(required=True)
     commitment = Accepted(required=True)

@@ -9,11 +9,11 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from marshmallow import ValidationError
+from msgspec import MsgspecError, ValidationError
 
 from shared.language.events import EVENTS, DeclarationSubmitted
 from shared.language.values import Address
-from shared.messaging.codec import UnknownEvent, pack, unpack
+from shared.messaging.codec import UnknownEvent, decode, encode
 from tests.support.facts import ADDRESS, AGENCY, AT, CONTACT, ID_DOCUMENT, declaration_approved
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
@@ -59,37 +59,43 @@ def facts_of(kind):
 
 
 def body(event):
-    return orjson.loads(pack(event))
+    return orjson.loads(encode(event))
 
 
 @pytest.mark.parametrize("kind", EVENTS.values(), ids=EVENTS)
 @given(data=st.data())
 def test_every_event_arrives_as_it_was_told(kind, data):
     event = data.draw(facts_of(kind))
-    assert unpack(kind.name, pack(event)) == event
+    assert decode(kind.name, encode(event)) == event
 
 
 def test_a_moment_of_another_zone_is_the_same_moment():
     vietnam = timezone(timedelta(hours=7))
     told = declaration_approved(at=AT.astimezone(vietnam))
-    assert unpack(told.name, pack(told)) == declaration_approved()
+    assert decode(told.name, encode(told)) == declaration_approved()
+
+
+def test_a_time_without_a_zone_is_in_utc():
+    other = body(declaration_approved())
+    other["at"] = AT.replace(tzinfo=None).isoformat()
+    assert decode("declaration_approved", orjson.dumps(other)) == declaration_approved()
 
 
 def test_vietnamese_letters_travel_as_they_are():
-    assert "Trần Thị Mẫu" in pack(SUBMITTED)
+    assert "Trần Thị Mẫu" in encode(SUBMITTED)
 
 
 def test_a_field_this_version_does_not_know_is_passed_over():
     newer = body(SUBMITTED)
     newer["priority"] = "high"
     newer["agency"]["map"] = [10.8, 106.6]
-    assert unpack("declaration_submitted", orjson.dumps(newer)) == SUBMITTED
+    assert decode("declaration_submitted", orjson.dumps(newer)) == SUBMITTED
 
 
 def test_a_field_an_older_version_did_not_send_takes_its_default():
     older = body(SUBMITTED)
     del older["form_key"], older["address"]["ward_code"], older["contact"]["language"], older["contact"]["email"]
-    event = unpack("declaration_submitted", orjson.dumps(older))
+    event = decode("declaration_submitted", orjson.dumps(older))
     assert event.form_key is None
     assert event.address == Address(province_code="79", province_name="Thành phố Hồ Chí Minh", street="12 Đường Mẫu")
     assert (event.contact.language, event.contact.email) == ("vi", None)
@@ -99,19 +105,19 @@ def test_a_field_an_older_version_did_not_send_takes_its_default():
 def test_an_event_without_what_it_must_say_is_refused(missing):
     incomplete = {name: value for name, value in body(SUBMITTED).items() if name != missing}
     with pytest.raises(ValidationError) as refusal:
-        unpack("declaration_submitted", orjson.dumps(incomplete))
-    assert list(refusal.value.normalized_messages()) == [missing]
+        decode("declaration_submitted", orjson.dumps(incomplete))
+    assert str(refusal.value) == f"Object missing required field `{missing}`"
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"null", b"[]", b'"x"', b"\xff", b'{"at": 5}'])
 def test_what_is_no_event_is_refused(text):
-    with pytest.raises((ValidationError, ValueError)):
-        unpack("declaration_submitted", text)
+    with pytest.raises(MsgspecError):
+        decode("declaration_submitted", text)
 
 
 def test_an_event_of_a_newer_version_is_said_to_be_unknown():
     with pytest.raises(UnknownEvent, match="declaration_lost"):
-        unpack("declaration_lost", b"{}")
+        decode("declaration_lost", b"{}")
 
 
 def test_an_event_is_about_its_first_field():

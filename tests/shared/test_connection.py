@@ -1,18 +1,18 @@
-"""A connection that comes back by itself, whatever happened to it."""
+"""A connection that reconnects by itself, whatever happened to it."""
 
 import pytest
 
 from tests.support.green import said_by
 
-LINE = """
+SCRIPT = """
 import eventlet
 eventlet.monkey_patch()
 import json, os, sys
 from eventlet.event import Event
 from shared import logs
-from shared.framework.connection import Line, LineDown
+from shared.framework.connection import BrokerConnection, ConnectionDown
 
-logs.start("line")
+logs.start("test")
 channels, second = [], Event()
 def prepare(channel):
     channels.append(channel)
@@ -22,35 +22,35 @@ def prepare(channel):
 def break_off(channel):
     raise {surprise}
 
-line = Line(os.environ["AMQP_URL"], "test", prepare)
-running = eventlet.spawn(line.run)
+connection = BrokerConnection(os.environ["AMQP_URL"], "test", prepare)
+running = eventlet.spawn(connection.run)
 with eventlet.Timeout(20):
-    line.wait(20)
+    connection.wait(20)
     {act}
     second.wait()
-    line.wait(20)
+    connection.wait(20)
 told = []
-line.send(told.append)
+connection.send(told.append)
 print(json.dumps(dict(same=channels[0] is channels[1], told=told == channels[1:])), flush=True)
-line.stop()
+connection.stop()
 """
 SEND = """
     try:
-        line.send(break_off)
-    except LineDown:
+        connection.send(break_off)
+    except ConnectionDown:
         pass
     else:
-        sys.exit("no LineDown")
+        sys.exit("no ConnectionDown")
 """
 HEAR = """
-    line.send(lambda channel: channel.events["basic_return"].add(lambda *_: break_off(channel)))
+    connection.send(lambda channel: channel.events["basic_return"].add(lambda *_: break_off(channel)))
     lost = channels[0].prepare_message(b"nobody there")
-    line.send(lambda channel: channel.basic_publish(lost, exchange="", routing_key="nobody.here", mandatory=True))
+    connection.send(lambda channel: channel.basic_publish(lost, exchange="", routing_key="nobody.here", mandatory=True))
 """
 
 
 @pytest.mark.parametrize("act", [SEND, HEAR], ids=["while sending", "while receiving"])
 @pytest.mark.parametrize("surprise", ["AttributeError('no such thing')", "TypeError('None')", "ConnectionError()"])
-def test_no_surprise_ends_the_process_and_the_line_comes_back(servers, act, surprise):
-    script = LINE.format(act=act.strip(), surprise=surprise)
+def test_no_surprise_ends_the_process_and_the_connection_comes_back(servers, act, surprise):
+    script = SCRIPT.format(act=act.strip(), surprise=surprise)
     assert said_by(script, AMQP_URL=servers.amqp_url) == {"same": False, "told": True}

@@ -8,14 +8,14 @@ import pytest
 from shared.language.clock import utc_now
 from shared.language.errors import Unavailable
 from shared.settings import Settings
-from shared.storage.files import Store
+from shared.storage.files import FileStore
 
 KEY = "uploads/0001.jpg"
 
 
 @pytest.fixture
 def store(settings):
-    return Store(settings.store)
+    return FileStore(settings.store)
 
 
 def test_what_was_put_is_got_again(store):
@@ -61,7 +61,7 @@ def test_a_large_file_is_kept_whole(store):
 @pytest.mark.parametrize("name", ["plain", "kho ảnh", "a%20b", "a#b", "a?b"])
 def test_the_folder_may_be_called_anything(tmp_path, name):
     settings = Settings(var_dir=str(tmp_path / name))
-    Store(settings.store).put(KEY, b"picture")
+    FileStore(settings.store).put(KEY, b"picture")
     assert (tmp_path / name / "store" / KEY).read_bytes() == b"picture"
     assert [one.name for one in tmp_path.iterdir()] == [name]
 

@@ -11,11 +11,12 @@ import json, sys, time
 from nameko.runners import ServiceRunner
 from shared import logs, settings
 from shared.messaging import embedded
-from shared.framework import Desk, configuration, every
+from shared.framework.service import Service, configuration
+from shared.framework.timers import every
 
 ticks, wall = [], time.time
 
-class Clockwork(Desk):
+class Clockwork(Service):
     name = "cards"
 
     @every(0.1)
@@ -26,7 +27,7 @@ class Clockwork(Desk):
 
 read = settings.read()
 logs.start("cards")
-runner = ServiceRunner(configuration(read, embedded.Town(read)))
+runner = ServiceRunner(configuration(read, embedded.EmbeddedBroker(read)))
 runner.add_service(Clockwork)
 runner.start()
 with eventlet.Timeout(20):

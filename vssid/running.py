@@ -1,0 +1,146 @@
+"""`vssid serve`, `run`, `demo` and `relay`: the processes that keep running.
+
+Green threads need the standard library patched before anything else is imported, so every command imports
+what it needs by itself.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from services import SERVICES
+
+STOP_SECONDS = 9.0  # SIGTERM is obeyed within ten, broker or no broker
+
+
+def patched() -> Any:
+    """Make the standard library green and return our settings."""
+    from shared.framework.green import patch
+
+    patch()
+    from shared import settings
+
+    return settings.read()
+
+
+@click.command()
+@click.argument("service", type=click.Choice(SERVICES))
+def serve(service: str) -> None:
+    """Run one service, on RabbitMQ (AMQP_URL)."""
+    settings = patched()
+    if settings.embedded:
+        raise click.ClickException("AMQP_URL is empty: name a RabbitMQ, or use `vssid run` for the embedded system")
+    from nameko.runners import ServiceRunner
+
+    from shared import logs
+    from shared.framework.service import configuration
+    from vssid import startup
+
+    logs.start(service, settings.log_level)
+    runner = ServiceRunner(configuration(settings))
+    runner.add_service(startup.service_class(service))
+    start(runner)
+    logs.log(__name__).info("started", service=service)
+    stop_on_signal(runner.stop)
+    runner.wait()
+
+
+@click.command()
+def run() -> None:
+    """Run every service in this one process: the embedded system, on SQLite, without broker or server."""
+    embedded_system(patched(), after_start=lambda: None)
+
+
+@click.command()
+def demo() -> None:
+    """Run the embedded system and walk one declaration through it, from submission to SMS, e-mail and card."""
+    settings = patched()
+    from vssid import demo as walk
+
+    walk.prepare(settings)
+    exit_after = os.environ.get("DEMO_EXIT") == "1"
+    log_file = settings.folder / "vssid.log"
+    embedded_system(settings, after_start=lambda: walk.walk(settings, exit_after=exit_after), log_file=log_file)
+
+
+def embedded_system(settings: Any, after_start: Callable[[], None], log_file: Path | None = None) -> None:
+    """Start every service in this process, then do ``after_start`` and stay up."""
+    import eventlet
+    from nameko.runners import ServiceRunner
+
+    from shared import logs
+    from shared.framework.service import configuration
+    from shared.messaging.embedded import EmbeddedBroker
+    from vssid import startup
+
+    if not settings.embedded:
+        raise click.ClickException(
+            "AMQP_URL is set: the embedded system takes none; use `vssid serve` and `vssid relay`"
+        )
+    logs.start("embedded", settings.log_level, log_file)
+    settings = startup.with_keys(settings)
+    startup.migrate(settings)
+    broker = EmbeddedBroker(settings)
+    runner = ServiceRunner(configuration(settings, broker))
+    for service in SERVICES:
+        runner.add_service(startup.service_class(service))
+    start(runner)
+    carrying = eventlet.spawn(broker.run, startup.databases(runner))
+
+    def stop() -> None:
+        broker.shut_down()
+        carrying.wait()
+        runner.stop()
+
+    stop_on_signal(stop)
+    after_start()
+    runner.wait()
+
+
+def start(runner: Any) -> None:
+    """Start the services; an error while they start is raised here, and not printed by eventlet as well."""
+    from eventlet.debug import hub_exceptions
+
+    hub_exceptions(False)
+    runner.start()
+    hub_exceptions(True)
+
+
+def stop_on_signal(stop: Callable[[], None]) -> None:
+    """Stop in order on SIGTERM and SIGINT; past the time allowed, exit at once."""
+    import eventlet
+
+    def begin(*_: Any) -> None:
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(1))
+        signal.setitimer(signal.ITIMER_REAL, STOP_SECONDS)
+        eventlet.spawn(stop)
+
+    signal.signal(signal.SIGTERM, begin)
+    signal.signal(signal.SIGINT, begin)
+
+
+@click.command()
+def relay() -> None:
+    """Carry events from every outbox to RabbitMQ."""
+    import threading
+
+    from shared import logs, settings
+    from shared.messaging.relay import Relay
+    from vssid import startup
+
+    configured = settings.read()
+    if configured.embedded or not configured.database_url:
+        raise click.ClickException("AMQP_URL and DATABASE_URL are needed: the relay carries between servers")
+    logs.start("relay", configured.log_level)
+    carrier, told = Relay(configured, startup.STATEFUL), threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: told.set())
+    signal.signal(signal.SIGINT, lambda *_: told.set())
+    carrier.start()
+    startup.serve_operations(configured, carrier.states)
+    logs.log(__name__).info("started", service="relay")
+    told.wait()
+    carrier.stop(STOP_SECONDS)
