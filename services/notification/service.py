@@ -11,7 +11,7 @@ from services.notification.domain import occasion
 from services.notification.domain.fallback import fallback_of
 from services.notification.domain.message import Channel
 from services.notification.domain.retry import RetryPolicy
-from services.notification.schemas.message import message_view
+from services.notification.schemas.message import MessageView
 from shared import logs
 from shared.framework.consumers import listen
 from shared.framework.providers import (
@@ -110,7 +110,7 @@ class Notification(Service):
     @rpc
     def list_messages(self, declaration_id: str) -> list[dict[str, Any]]:
         """Return what was sent about a declaration, the oldest first."""
-        return [message_view(message) for message in self.database.query(models.messages_about, declaration_id)]
+        return [MessageView.of(message) for message in self.database.query(models.messages_about, declaration_id)]
 
     # timers
 
