@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from services.notification import clients
 from services.registration.domain.declaration import Applicant, Declaration
 from services.registration.domain.upload import Upload, form_key
-from shared.framework.providers import Crew
+from shared.framework.workers import WorkerPool
 from shared.language.clock import utc_now
 from shared.language.events import CardIssued, DeclarationReceived, DeclarationReturned, PhotoReplaced
 from shared.storage.files import FileStore
@@ -113,8 +113,8 @@ def prepare_notification(service, settings):
     service.sms, service.mail = clients.sms_carriers(settings), clients.mail_carriers(settings)
     service.public_url, service.sms_accents, service.delays = settings.public, settings.sms_accents, settings.delays
     service.carrier_timeout, service.settle_after = settings.carrier_timeout, settings.settle_after
-    service.crew = Crew(1)
-    service.crew.stop()
+    service.workers = WorkerPool(1)
+    service.workers.stop()
 
 
 def declaration():

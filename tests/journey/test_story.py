@@ -157,7 +157,7 @@ def test_every_line_of_the_log_is_json_and_ours_have_a_static_name(town):
 def test_nothing_was_given_up_on(town):
     """Whatever the tests above did, no event failed and no letter is dead."""
     events = {json.loads(line)["event"] for line in town.log().splitlines()}
-    assert not {"event_failed", "call_failed", "timer_failed", "request_failed", "crew_failed"} & events
+    assert not {"event_failed", "call_failed", "timer_failed", "request_failed", "worker_failed"} & events
     assert town.rows("broker", "SELECT count(*) FROM deliveries WHERE dead") == [(0,)]
 
 

@@ -1,4 +1,4 @@
-"""What the other desks tell the notification desk; a test changes what it is about."""
+"""The events that notification receives from the other services; a test changes what it is about."""
 
 from datetime import timedelta
 from typing import Any
