@@ -20,7 +20,7 @@ GENERATED = {
 }
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
-    for path in (*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md"))
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
     if path.name not in GENERATED
 )
 OPERATE = (ROOT / "docs" / "operate.md").read_text("utf-8")
@@ -69,7 +69,7 @@ def measured():
     return [family for one in collectors for family in one.describe()]
 
 
-@pytest.mark.parametrize("page", ["README.md", "README.vi.md", "docs/operate.md"])
+@pytest.mark.parametrize("page", [page for page in PAGES if not page.startswith("docs/sources")])
 def test_every_command_in_a_page_exists(page):
     found = {
         words.strip()
@@ -92,10 +92,19 @@ def command_exists(words):
     return True
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_every_target_in_a_page_exists(page):
+    named = set(re.findall(r"(?m)(?:`|^)make ([a-z]+)", (ROOT / page).read_text("utf-8")))
+    assert named - targets() == set()
+
+
+def targets():
+    return set(re.findall(r"(?m)^([a-z]+):.*## ", (ROOT / "Makefile").read_text("utf-8")))
+
+
 @pytest.mark.parametrize("page", ["README.md", "README.vi.md"])
 def test_a_readme_lists_the_targets_of_the_makefile(page):
-    targets = set(re.findall(r"(?m)^([a-z]+):.*## ", (ROOT / "Makefile").read_text("utf-8")))
-    assert set(re.findall(r"(?m)^\| `make ([a-z]+)` \|", (ROOT / page).read_text("utf-8"))) == targets
+    assert set(re.findall(r"(?m)^\| `make ([a-z]+)` \|", (ROOT / page).read_text("utf-8"))) == targets()
 
 
 def test_decisions_are_numbered_and_built_alike():
