@@ -66,7 +66,7 @@ lock: ## Write both locks anew from requirements*.in (UPGRADE=--upgrade for newe
 	$(COMPILE) -o requirements-dev.lock -c requirements.lock requirements-dev.in
 	@! grep -n '://' requirements.lock requirements-dev.lock || { echo 'make lock: a lock names a host' >&2; exit 1; }
 
-docs: .venv/.project ## Write the generated documents: events.md, openapi.json, asyncapi.json
+docs: .venv/.project ## Write the generated documents: events.md, openapi.json, asyncapi.json, the table of settings
 	$(BIN)/vssid docs
 
 clean: ## Remove .venv, var and caches, and the servers that tests started with docker compose
