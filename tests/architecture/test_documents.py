@@ -120,23 +120,23 @@ def test_decisions_are_numbered_and_built_alike():
         assert re.findall(r"(?m)^## (.+)$", text) == ["Context", "Options", "Decision", "Consequences"], path.name
 
 
-def test_the_card_of_a_desk_names_what_it_answers_hears_and_tells():
-    """`services/<desk>/__init__.py` is read first; it must not promise anything else than the counter does."""
+def test_the_card_of_a_service_names_what_it_answers_hears_and_tells():
+    """`services/<service>/__init__.py` is read first; it says no more and no less than the entrypoints do."""
     heard = documents.listeners()
-    for desk in SERVICES:
-        card = parsed_card(desk)
-        if desk != "gateway":
-            answers = {name for name, one in documents.entrypoints(desk) if type(one).__name__ == "Rpc"}
-            assert words_of(card["answers"]) & answers == answers, desk
-            assert not {one for one in words_of(card["answers"]) if "_" in one} - answers, desk
-        hears = {kind.__name__ for where, _, kind in heard if where == desk}
-        assert {word for word in words_of(card["hears"]) if word[0].isupper()} == hears, desk
-        tells = {kind.__name__ for kind in EVENTS.values() if kind.speaker == desk}
-        assert {word for word in words_of(card["tells"]) if word[0].isupper()} == tells, desk
+    for service in SERVICES:
+        card = parsed_card(service)
+        if service != "gateway":
+            answers = {name for name, one in documents.entrypoints(service) if type(one).__name__ == "Rpc"}
+            assert words_of(card["answers"]) & answers == answers, service
+            assert not {one for one in words_of(card["answers"]) if "_" in one} - answers, service
+        hears = {kind.__name__ for where, _, kind in heard if where == service}
+        assert {word for word in words_of(card["hears"]) if word[0].isupper()} == hears, service
+        tells = {kind.__name__ for kind in EVENTS.values() if kind.speaker == service}
+        assert {word for word in words_of(card["tells"]) if word[0].isupper()} == tells, service
 
 
-def parsed_card(desk):
-    doc = import_module(f"services.{desk}").__doc__
+def parsed_card(service):
+    doc = import_module(f"services.{service}").__doc__
     return dict(re.findall(r"(?ms)^(owns|answers|hears|tells)\s+(.*?)(?=^\w|\Z)", doc))
 
 
