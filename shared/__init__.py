@@ -1,1 +1,1 @@
-"""What every desk uses; knows no desk."""
+"""What every service uses; knows no service."""

@@ -26,10 +26,10 @@ LONGEST_MOBILE, LONGEST_EMAIL = 20, 254
 # Categories that never belong in a line of text: control, format (direction marks), surrogate, private,
 # unassigned, line and paragraph separators
 UNPRINTABLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-# A letter with its marks: a few letters of Vietnam's languages (ơ̆, ư̆) have no composed form
-LETTER = r"[^\W\d_][\u0300-\u036f]*"
-NAME = re.compile(rf"(?:{LETTER})+(?:[ .'’-]+(?:{LETTER})+)*\.?")
-ADDRESS_LINE = re.compile(rf"(?:{LETTER}|\d|[ ,./()&#:+-]|(?<=\w)['’](?=[^\W\d_]))+")
+# A character with its marks: a few letters of Vietnam's languages (ơ̆, ư̆) have no composed form
+CHARACTER = r"[^\W\d_][\u0300-\u036f]*"
+NAME = re.compile(rf"(?:{CHARACTER})+(?:[ .'’-]+(?:{CHARACTER})+)*\.?")
+ADDRESS_LINE = re.compile(rf"(?:{CHARACTER}|\d|[ ,./()&#:+-]|(?<=\w)['’](?=[^\W\d_]))+")
 # What JSON Schema can say of the two: its \W is ASCII only, so it names the ASCII characters they never have
 NAME_CHARACTERS = r"[^\x00-\x1f!-&(-,/-@\[-`{-\x7f]+"
 ADDRESS_CHARACTERS = r'[^\x00-\x1f!"$%*;-@\[-`{-\x7f]+'

@@ -19,7 +19,7 @@ from vssid.people import DemoPerson
 from vssid.walk import StepFailed, Walk, until
 
 AGENCY = "07921"
-AT_ONCE = 4  # declarations on their way at the same time
+PARALLEL = 4  # declarations on their way at the same time
 QUIET_SECONDS = 3.0  # after the last message expected: a doubled one would arrive by then
 
 
@@ -94,7 +94,7 @@ class Smoke:
 
     def run(self, everybody: list[DemoPerson]) -> None:
         self._signed_in.sign_in(*self._officer)
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        with ThreadPoolExecutor(PARALLEL) as pool:
             declared = list(pool.map(self._whole_way, everybody))
         click.echo(f"✓ {len(declared)} declarations submitted, approved, activated, with their cards")
         expected = {address: 2 for one in everybody for address in (f"{one.phone}@sms.sandbox", one.email)}

@@ -14,9 +14,9 @@ def same_text(one: str, other: str) -> bool:
 
 
 def without_accents(text: str) -> str:
-    """Return the text with each Vietnamese letter folded to its plain one: Đặng → Dang."""
+    """Return the text with each Vietnamese character folded to its plain one: Đặng → Dang."""
     decomposed = unicodedata.normalize("NFD", text)
-    plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    plain = "".join(character for character in decomposed if not unicodedata.combining(character))
     return plain.replace("đ", "d").replace("Đ", "D")
 
 

@@ -1,4 +1,4 @@
-"""Our own source, read as syntax: what the laws of the house look at."""
+"""Our own source, read as syntax: what the laws look at."""
 
 import ast
 from collections.abc import Iterator

@@ -17,7 +17,7 @@ from vssid import command, documents
 GENERATED = {path.name: path for path in documents.DOCUMENTS}
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
-    for path in (*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md"))
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
     if path.name not in GENERATED
 )
 OPERATE = (ROOT / "docs" / "operate.md").read_text("utf-8")
@@ -73,7 +73,7 @@ def measured():
     return [family for one in collectors for family in one.describe()]
 
 
-@pytest.mark.parametrize("page", ["README.md", "README.vi.md", "docs/operate.md"])
+@pytest.mark.parametrize("page", [page for page in PAGES if not page.startswith("docs/sources")])
 def test_every_command_in_a_page_exists(page):
     found = {
         words.strip()
@@ -96,10 +96,19 @@ def command_exists(words):
     return True
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_every_target_in_a_page_exists(page):
+    named = set(re.findall(r"(?m)(?:`|^)make ([a-z]+)", (ROOT / page).read_text("utf-8")))
+    assert named - targets() == set()
+
+
+def targets():
+    return set(re.findall(r"(?m)^([a-z]+):.*## ", (ROOT / "Makefile").read_text("utf-8")))
+
+
 @pytest.mark.parametrize("page", ["README.md", "README.vi.md"])
 def test_a_readme_lists_the_targets_of_the_makefile(page):
-    targets = set(re.findall(r"(?m)^([a-z]+):.*## ", (ROOT / "Makefile").read_text("utf-8")))
-    assert set(re.findall(r"(?m)^\| `make ([a-z]+)` \|", (ROOT / page).read_text("utf-8"))) == targets
+    assert set(re.findall(r"(?m)^\| `make ([a-z]+)` \|", (ROOT / page).read_text("utf-8"))) == targets()
 
 
 def test_decisions_are_numbered_and_built_alike():
@@ -111,23 +120,23 @@ def test_decisions_are_numbered_and_built_alike():
         assert re.findall(r"(?m)^## (.+)$", text) == ["Context", "Options", "Decision", "Consequences"], path.name
 
 
-def test_the_card_of_a_desk_names_what_it_answers_hears_and_tells():
-    """`services/<desk>/__init__.py` is read first; it must not promise anything else than the counter does."""
+def test_the_card_of_a_service_names_what_it_answers_hears_and_tells():
+    """`services/<service>/__init__.py` is read first; it says no more and no less than the entrypoints do."""
     heard = documents.listeners()
-    for desk in SERVICES:
-        card = parsed_card(desk)
-        if desk != "gateway":
-            answers = {name for name, one in documents.entrypoints(desk) if type(one).__name__ == "Rpc"}
-            assert words_of(card["answers"]) & answers == answers, desk
-            assert not {one for one in words_of(card["answers"]) if "_" in one} - answers, desk
-        hears = {kind.__name__ for where, _, kind in heard if where == desk}
-        assert {word for word in words_of(card["hears"]) if word[0].isupper()} == hears, desk
-        tells = {kind.__name__ for kind in EVENTS.values() if kind.speaker == desk}
-        assert {word for word in words_of(card["tells"]) if word[0].isupper()} == tells, desk
+    for service in SERVICES:
+        card = parsed_card(service)
+        if service != "gateway":
+            answers = {name for name, one in documents.entrypoints(service) if type(one).__name__ == "Rpc"}
+            assert words_of(card["answers"]) & answers == answers, service
+            assert not {one for one in words_of(card["answers"]) if "_" in one} - answers, service
+        hears = {kind.__name__ for where, _, kind in heard if where == service}
+        assert {word for word in words_of(card["hears"]) if word[0].isupper()} == hears, service
+        tells = {kind.__name__ for kind in EVENTS.values() if kind.speaker == service}
+        assert {word for word in words_of(card["tells"]) if word[0].isupper()} == tells, service
 
 
-def parsed_card(desk):
-    doc = import_module(f"services.{desk}").__doc__
+def parsed_card(service):
+    doc = import_module(f"services.{service}").__doc__
     return dict(re.findall(r"(?ms)^(owns|answers|hears|tells)\s+(.*?)(?=^\w|\Z)", doc))
 
 

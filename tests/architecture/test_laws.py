@@ -1,4 +1,4 @@
-"""The laws of the house (docs/decisions/0001): what a reader may rely on without looking."""
+"""The laws (docs/decisions/0001): what a reader may rely on without looking."""
 
 import ast
 import inspect
@@ -9,7 +9,7 @@ from importlib import import_module
 
 import pytest
 
-from services import SERVICES as DESKS
+from services import SERVICES
 from services.approval.domain.register import Match
 from services.gateway.phrases import CODES, FIELDS, TITLES
 from services.registration.domain.declaration import ID_NUMBERS
@@ -22,9 +22,20 @@ from tests.architecture.sources import ROOT, calls, dotted, log_calls, trees
 from vssid import documents
 from vssid.startup import service_class
 
-ROOMS = {"__init__", "domain", "handlers", "models", "schemas", "clients", "media", "commands", "service", "migrations"}
-NOTIFICATION_ROOMS = ROOMS | {"delivery", "templates"}  # how messages leave, and the templates of mails
-GATEWAY_ROOMS = {
+MODULES = {
+    "__init__",
+    "domain",
+    "handlers",
+    "models",
+    "schemas",
+    "clients",
+    "media",
+    "commands",
+    "service",
+    "migrations",
+}
+NOTIFICATION_MODULES = MODULES | {"delivery", "templates"}  # how messages are sent, and the templates of mails
+GATEWAY_MODULES = {
     *("__init__", "service", "routes", "pages", "templates", "static", "identity"),
     *("bodies", "limits", "problems", "phrases"),  # docs/decisions/0001
 }
@@ -65,7 +76,7 @@ CODE_AT = {
 
 def test_a_listener_is_named_on_event():
     """Its name is the name of its queue: another would strand what lies there."""
-    assert [(desk, name) for desk, name, kind in documents.listeners() if name != f"on_{kind.name}"] == []
+    assert [(service, name) for service, name, kind in documents.listeners() if name != f"on_{kind.name}"] == []
 
 
 def test_every_event_has_a_listener():
@@ -83,7 +94,7 @@ def test_every_event_is_told_by_its_speaker_and_by_nobody_else():
     assert made == {(kind.speaker, kind.__name__) for kind in EVENTS.values()}
 
 
-def test_every_desk_announces_only_what_its_rules_return():
+def test_every_service_announces_only_what_its_rules_return():
     """An event is made in the domain; a handler gives it to `announce`."""
     outside = [
         f"{path}: {name}"
@@ -100,56 +111,56 @@ def test_an_event_says_in_one_sentence_what_happened():
         assert inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0].endswith("."), kind.__name__
 
 
-# calls between the gateway and the desks
+# calls between the gateway and the services
 
 
 def remote_calls():
-    """Return (where, desk, method, names of arguments) of every call the gateway makes to a desk."""
+    """Return (where, service, method, names of arguments) of every call the gateway makes to a service."""
     found = []
     for path, tree in trees():
         if path.startswith("services/gateway/"):
-            desks = {name: name for name in DESKS} | lent_desks(tree)
+            proxies = {name: name for name in SERVICES} | proxy_methods(tree)
             for name, call in calls(tree):
                 match = re.fullmatch(r"self\.(\w+)(?:\(\))?(?:\.within\(\))?\.(\w+)", name)
-                if match and match[1] in desks and match[2] != "within":
+                if match and match[1] in proxies and match[2] != "within":
                     found.append(
-                        (f"{path}:{call.lineno}", desks[match[1]], match[2], {one.arg for one in call.keywords})
+                        (f"{path}:{call.lineno}", proxies[match[1]], match[2], {one.arg for one in call.keywords})
                     )
     return found
 
 
-def lent_desks(tree):
-    """Return methods that return a desk: ``def _asking_register(self): return self.approval.within(…)``."""
+def proxy_methods(tree):
+    """Return methods that return a proxy: ``def _asking_register(self): return self.approval.within(…)``."""
     return {
         function.name: dotted(function.body[-1].value).split(".")[1]
         for function in ast.walk(tree)
         if isinstance(function, ast.FunctionDef)
         and isinstance(function.body[-1], ast.Return)
-        and re.fullmatch(rf"self\.({'|'.join(DESKS)})\.within\(\)", dotted(function.body[-1].value or function))
+        and re.fullmatch(rf"self\.({'|'.join(SERVICES)})\.within\(\)", dotted(function.body[-1].value or function))
     }
 
 
 def rpc_methods():
-    """Return {(desk, method): names of arguments} of everything desks answer."""
+    """Return {(service, method): names of arguments} of everything services answer."""
     return {
-        (desk, name): inspect.signature(getattr(service_class(desk), name)).parameters
-        for desk in DESKS
-        for name, entrypoint in documents.entrypoints(desk)
+        (service, name): inspect.signature(getattr(service_class(service), name)).parameters
+        for service in SERVICES
+        for name, entrypoint in documents.entrypoints(service)
         if isinstance(entrypoint, Rpc)
     }
 
 
 def test_every_call_of_the_gateway_finds_its_method_and_arguments():
     known = rpc_methods()
-    for where, desk, method, given in remote_calls():
-        assert (desk, method) in known, f"{where}: {desk} answers no {method}"
-        parameters = {name: one for name, one in known[desk, method].items() if name != "self"}
+    for where, service, method, given in remote_calls():
+        assert (service, method) in known, f"{where}: {service} answers no {method}"
+        parameters = {name: one for name, one in known[service, method].items() if name != "self"}
         required = {name for name, one in parameters.items() if one.default is one.empty}
         assert required <= given <= set(parameters), where
 
 
-def test_everything_a_desk_answers_is_asked():
-    assert set(rpc_methods()) - {(desk, method) for _, desk, method, _ in remote_calls()} == set()
+def test_everything_a_service_answers_is_called():
+    assert set(rpc_methods()) - {(service, method) for _, service, method, _ in remote_calls()} == set()
 
 
 def test_no_method_is_called_like_the_ping():
@@ -208,15 +219,15 @@ def given_codes(tree):
 
 def answering():
     """Desks that answer calls, and the gateway: only their refusals reach a person."""
-    return {desk for desk, _ in rpc_methods()} | {"gateway"}
+    return {service for service, _ in rpc_methods()} | {"gateway"}
 
 
 def codes():
     """Return {code: where} of every code that can reach a person."""
     found = {one.default_code: "shared/language/errors.py" for one in PROBLEMS.values() if one is not errors.Refused}
     for path, tree in trees():
-        desk = path.split("/")[1]
-        if path.startswith("shared/") or desk in answering():
+        service = path.split("/")[1]
+        if path.startswith("shared/") or service in answering():
             found = codes_in(path, tree) | found
     return {code: where for code, where in found.items() if code}
 
@@ -290,24 +301,24 @@ def test_a_route_describes_each_parameter_of_its_path():
         assert re.findall(r"<string:(\w+)>", one.url) == described, name
 
 
-# rooms, names, sizes
+# modules, names, sizes
 
 
-@pytest.mark.parametrize("desk", DESKS)
-def test_the_rooms_of_a_desk_are_a_closed_list(desk):
-    folder = ROOT / "services" / desk
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_modules_of_a_service_are_a_closed_list(service):
+    folder = ROOT / "services" / service
     found = {path.stem for path in folder.iterdir() if path.suffix == ".py" or path.is_dir()} - {"__pycache__"}
-    allowed = {"gateway": GATEWAY_ROOMS, "notification": NOTIFICATION_ROOMS}
-    assert found - allowed.get(desk, ROOMS) == set()
+    allowed = {"gateway": GATEWAY_MODULES, "notification": NOTIFICATION_MODULES}
+    assert found - allowed.get(service, MODULES) == set()
 
 
-def test_what_lies_beside_the_desks_is_a_closed_list_too():
+def test_what_stands_beside_the_services_is_a_closed_list_too():
     found = {path.stem for path in (ROOT / "services").glob("*.py")}
     assert found == {"__init__"}
-    assert {path.name for path in (ROOT / "services").iterdir() if path.is_dir()} - {"__pycache__"} == set(DESKS)
+    assert {path.name for path in (ROOT / "services").iterdir() if path.is_dir()} - {"__pycache__"} == set(SERVICES)
 
 
-def test_no_room_is_empty():
+def test_no_module_is_empty():
     for path, tree in trees():
         folder = (ROOT / path).parent
         if path.endswith("__init__.py") and path.count("/") > 2:
@@ -369,7 +380,7 @@ def test_rules_and_handlers_do_not_ask_the_clock_or_the_environment_and_do_not_l
     assert found == []
 
 
-def test_nobody_below_the_counter_commits():
+def test_only_entrypoints_commit():
     found = [
         f"{path}:{call.lineno}"
         for path, tree in trees()
@@ -443,7 +454,7 @@ def test_a_lock_names_no_host_and_every_hash(lock):
     assert pinned and all("--hash=sha256:" in block for block in blocks)
 
 
-def test_every_desk_has_its_card():
-    for desk in DESKS:
-        doc = import_module(f"services.{desk}").__doc__ or ""
-        assert re.findall(r"(?m)^(owns|answers|hears|tells) ", doc) == ["owns", "answers", "hears", "tells"], desk
+def test_every_service_has_its_card():
+    for service in SERVICES:
+        doc = import_module(f"services.{service}").__doc__ or ""
+        assert re.findall(r"(?m)^(owns|answers|hears|tells) ", doc) == ["owns", "answers", "hears", "tells"], service

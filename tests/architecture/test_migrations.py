@@ -1,4 +1,4 @@
-"""Every desk's migrations make the tables that its models describe, and are numbered one after the other."""
+"""Every service's migrations make the tables that its models describe, and are numbered one after the other."""
 
 import os
 import re
@@ -22,7 +22,7 @@ UPGRADE = (
     "migrate.upgrade('cards', models.metadata, settings.read())"
 )
 
-every_desk = pytest.mark.parametrize("desk", STATEFUL)
+every_service = pytest.mark.parametrize("service", STATEFUL)
 
 
 @pytest.fixture(params=["settings", "postgresql_settings"], ids=["sqlite", "postgresql"])
@@ -31,20 +31,20 @@ def either(request):
     return request.getfixturevalue(request.param)
 
 
-def metadata_of(desk):
-    return import_module(f"services.{desk}.models").metadata
+def metadata_of(service):
+    return import_module(f"services.{service}.models").metadata
 
 
-def migrated(desk, settings):
-    migrate.upgrade(desk, metadata_of(desk), settings)
-    return sa.create_engine(settings.database(desk))
+def migrated(service, settings):
+    migrate.upgrade(service, metadata_of(service), settings)
+    return sa.create_engine(settings.database(service))
 
 
-def described(desk, settings):
-    """The same desk's tables made from its models, in a database beside."""
+def described(service, settings):
+    """The same service's tables made from its models, in a database beside."""
     engine = sa.create_engine(settings.database("described"))
     migrate.create_database(settings.database("described"))
-    metadata_of(desk).create_all(engine)
+    metadata_of(service).create_all(engine)
     return engine
 
 
@@ -84,24 +84,24 @@ def conditions(index):
     return {name: str(value) for name, value in index.get("dialect_options", {}).items() if name.endswith("_where")}
 
 
-@every_desk
-def test_the_migrations_make_the_tables_that_the_models_describe(desk, either):
-    assert shape(migrated(desk, either)) == shape(described(desk, either))
+@every_service
+def test_the_migrations_make_the_tables_that_the_models_describe(service, either):
+    assert shape(migrated(service, either)) == shape(described(service, either))
 
 
-@every_desk
-def test_the_migrations_can_be_undone(desk, either):
-    engine = migrated(desk, either)
-    command.downgrade(migrate.configuration(desk, either.database(desk), metadata_of(desk)), "base")
+@every_service
+def test_the_migrations_can_be_undone(service, either):
+    engine = migrated(service, either)
+    command.downgrade(migrate.configuration(service, either.database(service), metadata_of(service)), "base")
     assert shape(engine) == {}
 
 
-@every_desk
-def test_migration_files_are_numbered_in_the_order_they_run(desk):
-    files = sorted(path.name for path in (SERVICES / desk / "migrations").glob("*.py"))
+@every_service
+def test_migration_files_are_numbered_in_the_order_they_run(service):
+    files = sorted(path.name for path in (SERVICES / service / "migrations").glob("*.py"))
     numbers = [NUMBERED.fullmatch(name)[1] for name in files if NUMBERED.fullmatch(name)]
     assert numbers == [f"{count:04d}" for count in range(1, len(files) + 1)], files
-    script = ScriptDirectory.from_config(migrate.configuration(desk, "", metadata_of(desk)))
+    script = ScriptDirectory.from_config(migrate.configuration(service, "", metadata_of(service)))
     assert [one.revision for one in script.walk_revisions()] == numbers[::-1]
 
 

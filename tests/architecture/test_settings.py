@@ -11,26 +11,27 @@ from pathlib import Path
 import pytest
 import yaml
 
-from services import SERVICES as DESKS
+from services import SERVICES
 from shared.settings import Settings
+from tests.architecture.sources import trees
 from vssid import documents
 
 ROOT = Path(import_module("services").__file__).parents[1]
 COMPOSE = (ROOT / "docker-compose.yml").read_text("utf-8")
-SERVICES = yaml.safe_load(COMPOSE)["services"]
+CONTAINERS = yaml.safe_load(COMPOSE)["services"]
 COMPOSE_ONLY = ("POSTGRES_PASSWORD", "MAILPIT_PORT", "RABBITMQ_CONSOLE_PORT")
 SETTINGS = {one.name: one for one in dataclasses.fields(Settings)}
 NAMES = [name.upper() for name in SETTINGS]
 # what every process reads, whatever it serves: listening, logging, the broker
 EVERYWHERE = {"amqp_url", "http_host", "http_port", "log_level", "broker_prefix"}
-# what a class of shared.framework reads for the desk that names it
+# what a class of shared.framework reads for the service that names it
 PROVIDED = {
-    "Database": {"database_url", "database_timeout", "workers"},
-    "Files": {"store_url", "var_dir"},
-    "Sealed": {"seal_key"},
+    "DatabaseProvider": {"database_url", "database_timeout", "workers"},
+    "FilesProvider": {"store_url", "var_dir"},
+    "SealProvider": {"seal_key"},
     "listen": {"retry_delays", "workers"},
     "rpc": {"workers"},
-    "Remote": {"rpc_deadline"},
+    "RpcProxyProvider": {"rpc_deadline"},
     "route": {"gateway_workers"},
 }
 
@@ -66,22 +67,22 @@ def resolved(names):
     return found
 
 
-def needed(desk):
-    """Return the settings that a desk reads: by itself, and through what it takes from shared.framework."""
+def needed(service):
+    """Return the settings that a service reads: by itself, and through what it takes from shared.framework."""
     names, provided = set(), set()
-    for path in (ROOT / "services" / desk).rglob("*.py"):
+    for path in (ROOT / "services" / service).rglob("*.py"):
         if path.name == "commands.py":
             continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Attribute) and ast.unparse(node.value).split(".")[-1] in ("settings", "configured"):
                 names.add(node.attr)
-            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "Setting":
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "SettingProvider":
                 names.add(node.args[0].value)
             elif isinstance(node, ast.Name) and node.id in PROVIDED:
                 provided |= PROVIDED[node.id]
             elif isinstance(node, ast.Call) and ast.unparse(node.func) == "every" and not node.args:
                 names.add("timer_seconds")
-    if desk == "gateway":
+    if service == "gateway":
         names |= {name for name in SETTINGS if name.startswith("limit_")}  # read by name, services/gateway/limits.py
     return resolved(names) | provided | EVERYWHERE
 
@@ -96,14 +97,26 @@ def test_the_example_holds_three_names_for_compose_alone():
     assert all(f"${{{name}" in COMPOSE for name in COMPOSE_ONLY)
 
 
-@pytest.mark.parametrize("desk", DESKS)
-def test_compose_passes_every_setting_that_a_service_needs(desk):
-    passed = {name.lower() for name in SERVICES[desk]["environment"]}
-    assert sorted(needed(desk) - passed) == []
+def test_what_a_service_takes_from_the_framework_is_looked_for_by_the_names_it_has():
+    """Renamed there and not here, the settings behind it would be missed."""
+    names = {
+        one.name for _, tree in framework() for one in tree.body if isinstance(one, ast.ClassDef | ast.FunctionDef)
+    }
+    assert {*PROVIDED, "SettingProvider", "every"} - names == set()
+
+
+def framework():
+    return [(path, tree) for path, tree in trees() if path.startswith("shared/framework/")]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_compose_passes_every_setting_that_a_service_needs(service):
+    passed = {name.lower() for name in CONTAINERS[service]["environment"]}
+    assert sorted(needed(service) - passed) == []
 
 
 def test_compose_passes_every_setting_to_somebody():
-    passed = {name for service in SERVICES.values() for name in service.get("environment", ())}
+    passed = {name for service in CONTAINERS.values() for name in service.get("environment", ())}
     assert sorted(set(NAMES) - passed) == []
 
 
@@ -116,7 +129,7 @@ def test_compose_leaves_a_default_to_the_service():
 
 def test_the_keys_go_to_those_who_need_them_and_to_nobody_else():
     def holders(name):
-        return {service for service, one in SERVICES.items() if name in one.get("environment", ())}
+        return {service for service, one in CONTAINERS.items() if name in one.get("environment", ())}
 
     assert holders("SEAL_KEY") == {"registration", "notification"}
     assert holders("LINK_KEY") == {"gateway"}

@@ -176,5 +176,5 @@ def test_a_citation_in_any_other_string_fills_its_place_in_parentheses(string, f
 
 
 def test_code_is_no_prose():
-    code = 'x = \'D12\'  # noqa: S608, C408 - see S59\n"""Room ``D12``, not `C6`."""\ny = \'D12\'\n'
+    code = 'x = \'D12\'  # noqa: S608, C408 - see S59\n"""Rule ``D12``, not `C6`."""\ny = \'D12\'\n'
     assert [fact for _, text in lines_of_python(code) for fact in facts_in(text)] == ["S59"]

@@ -1,4 +1,4 @@
-"""The dictionary has one entry for each word, and every word that the desks say to each other."""
+"""The dictionary has one entry for each word, and every word that services say to each other."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Alembic's environment, one for every desk: online only, one migration a transaction, one runner at a time."""
+"""Alembic's environment, one for every service: online only, one migration a transaction, one runner at a time."""
 
 import sqlalchemy as sa
 from alembic import context
