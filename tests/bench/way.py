@@ -9,11 +9,11 @@ from typing import Any
 import orjson
 import psycopg2
 
-from tests.bench import by_hand
+from tests.bench import ceilings
 from tests.bench.bench import Bench
 from tests.bench.carriers import Told
-from tests.bench.house import API, House, Newcomer, house
 from tests.bench.load import Outcome, drive, request
+from tests.bench.system import API, MeasuredSystem, Newcomer, measured_system
 from tests.bench.table import Figure, listed, quantiles
 
 SUBMITTERS, OFFICERS = 12, 12  # requests of each under way at once
@@ -179,33 +179,33 @@ def lane_of(stage: str) -> str:
 
 def measure(bench: Bench) -> None:
     count = 200 if bench.quick else 2000
-    with house(bench.servers, bench.carriers) as here:
-        headers = here.officer_of(2 * count)
-        _, rate, figure = _go(bench, here, headers, count, at_rate=None)
+    with measured_system(bench.servers, bench.carriers) as system:
+        headers = system.officer_of(2 * count)
+        _, rate, figure = _go(bench, system, headers, count, at_rate=None)
         half = max(rate / 2, 1.0)
         fewer = min(count, max(FEWEST, int(half * 2 * bench.seconds)))
-        walks, _, _ = _go(bench, here, headers, fewer, at_rate=half)
+        walks, _, _ = _go(bench, system, headers, fewer, at_rate=half)
         told = bench.carriers.told()
-        here.stop_all()
-        figure.ceiling = _by_hand(here, count)
+        system.stop_all()
+        figure.ceiling = _ceiling(system, count)
         bench.add(figure)
         _stages(bench, walks, told, half)
 
 
 def _go(
-    bench: Bench, here: House, headers: dict[str, str], count: int, at_rate: float | None
+    bench: Bench, system: MeasuredSystem, headers: dict[str, str], count: int, at_rate: float | None
 ) -> tuple[list[Walk], float, Figure]:
     """Send so many people the whole way; return their walks, declarations a second, and the figure."""
     bench.say(f"the whole way: {count} declarations" + (f", {at_rate:.0f} a second" if at_rate else ""))
-    people, began = here.newcomers(count), time.monotonic()
+    people, began = system.newcomers(count), time.monotonic()
     walks = [
         Walk(one, began + (place / at_rate if at_rate else 0.0), probed=at_rate is not None and place % EVERY == 0)
         for place, one in enumerate(people)
     ]
-    before, script = here.processor(), Ways(walks, headers, bench.patience)
-    drive(here.ports["gateway"], SUBMITTERS + OFFICERS + PROBES, script)
-    last, finished = _last_of(bench, here, walks)
-    spent = here.spent_since(before, finished)
+    before, script = system.processor(), Ways(walks, headers, bench.patience)
+    drive(system.ports["gateway"], SUBMITTERS + OFFICERS + PROBES, script)
+    last, finished = _last_of(bench, system, walks)
+    spent = system.spent_since(before, finished)
     late = "" if finished == count else f" NOT FINISHED: {count - finished:,};"
     remark = (
         f"{count:,} submitted by {SUBMITTERS} at once; an officer, {OFFICERS} requests at once, opens, takes, approves;"
@@ -217,7 +217,7 @@ def _go(
     return walks, rate, Figure("c", "the whole way", rate, "/s", goal="≥ 100/s", remark=remark, details=details)
 
 
-def _last_of(bench: Bench, here: House, walks: list[Walk]) -> tuple[float, int]:
+def _last_of(bench: Bench, system: MeasuredSystem, walks: list[Walk]) -> tuple[float, int]:
     """Wait for every card and every message; return the moment of the last, and how many have all of theirs."""
     people = [one.newcomer.person for one in walks]
     codes, expected = (
@@ -230,7 +230,7 @@ def _last_of(bench: Bench, here: House, walks: list[Walk]) -> tuple[float, int]:
         return [one for one in bench.carriers.told() if one.to in expected]
 
     def cards() -> int:
-        return int(here.rows("cards", "SELECT count(*) FROM cards WHERE insurance_code IN %s", (codes,))[0][0])
+        return int(system.rows("cards", "SELECT count(*) FROM cards WHERE insurance_code IN %s", (codes,))[0][0])
 
     while (found := cards()) < len(walks) and time.monotonic() < patience_over:
         time.sleep(LOOK_SECONDS)
@@ -254,14 +254,14 @@ def _stages(bench: Bench, walks: list[Walk], told: list[Told], rate: float) -> N
         bench.add(Figure("d", name, None, "", *quantiles(took), goal=goal, remark=said))
 
 
-def _by_hand(here: House, count: int) -> float:
-    """Return how many declarations a second go the whole way by hand: their rows and commits alone."""
-    dsns = {desk: here.dsn(desk) for desk in by_hand.COPIES}
-    connections = {desk: psycopg2.connect(dsn) for desk, dsn in dsns.items()}
+def _ceiling(system: MeasuredSystem, count: int) -> float:
+    """Return how many declarations a second go the whole way by psycopg2 alone: their rows and commits."""
+    dsns = {service: system.dsn(service) for service in ceilings.COPIES}
+    connections = {service: psycopg2.connect(dsn) for service, dsn in dsns.items()}
     try:
-        by_hand.make_copies(connections)
+        ceilings.make_copies(connections)
     finally:
         for one in connections.values():
             one.close()
-    ids = [one for (one,) in here.rows("registration", "SELECT declaration_id FROM declarations LIMIT %s", (count,))]
-    return by_hand.rate(by_hand.go_the_way, dsns, ids, 60.0)
+    ids = [one for (one,) in system.rows("registration", "SELECT declaration_id FROM declarations LIMIT %s", (count,))]
+    return ceilings.rate(ceilings.go_the_way, dsns, ids, 60.0)

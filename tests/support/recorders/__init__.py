@@ -13,7 +13,7 @@ fail the way carriers do::
 """
 
 from tests.support.recorders.mail import Attachment, Mail, MailRecorder
-from tests.support.recorders.recorder import Switch
+from tests.support.recorders.recorder import Recorder, Switch
 from tests.support.recorders.twilio import Sms, TwilioRecorder
 
-__all__ = ["Attachment", "Mail", "MailRecorder", "Sms", "Switch", "TwilioRecorder"]
+__all__ = ["Attachment", "Mail", "MailRecorder", "Recorder", "Sms", "Switch", "TwilioRecorder"]
