@@ -19,7 +19,7 @@ import psycopg2
 PROCESSES, CONNECTIONS = 2, 4
 HEAD_START = 2.0  # seconds in which every process comes up
 BATCH = 500  # messages between two waits for confirms
-PATIENCE = 120.0  # seconds after which publishing is given up
+GIVES_UP_AFTER = 120.0  # seconds after which publishing is given up
 
 Work = Callable[[dict[str, Any], Any], None]  # connections by service, and one job
 
@@ -189,7 +189,7 @@ class Publisher:
 
     def run(self) -> float:
         """Publish everything; return messages a second."""
-        self._connection.ioloop.call_later(PATIENCE, self._connection.close)
+        self._connection.ioloop.call_later(GIVES_UP_AFTER, self._connection.close)
         self._connection.ioloop.start()
         return self.done / self.seconds if self.seconds else 0.0
 

@@ -22,7 +22,7 @@ from tests.support.waiting import until
 EVENTS = 20_000
 SINGLE = 200  # events carried one by one
 PAUSE = 0.02  # seconds between two of them: the outbox is idle again
-PATIENCE = 120.0
+GIVES_UP_AFTER = 120.0
 COLUMNS = ("id", "aggregatetype", "aggregateid", "type", "payload", "request_id", "created_at")
 
 
@@ -89,7 +89,7 @@ def _drain(bench: Bench, system: MeasuredSystem, channel: Any, ceiling: float) -
     began = time.monotonic()
     with connected(dsn) as connection, connection.cursor() as cursor:
         cursor.execute("NOTIFY outbox")
-    until(lambda: system.rows("registration", "SELECT 1 FROM outbox LIMIT 1") == [], "the drain", PATIENCE)
+    until(lambda: system.rows("registration", "SELECT 1 FROM outbox LIMIT 1") == [], "the drain", GIVES_UP_AFTER)
     took = time.monotonic() - began
     arrived = channel.queue_declare(queue_of(system), passive=True).method.message_count
     said = f"{EVENTS:,} by COPY, {arrived:,} arrived; ceiling: pika, the same messages confirmed by {ceilings.BATCH}"

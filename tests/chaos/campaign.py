@@ -154,7 +154,7 @@ def _run(
     campaign = Campaign(system, drive, watch, say)
     poison = schedule.poison(seed, count)
     injector.tap()
-    with watch.looking(), Receipts(system).coming() as receipts:
+    with watch.looking(), Receipts(system).running() as receipts:
         poisoning = injector.put_all(drive.gate, poison)
         faults = schedule.faults(seed, count)
         striking = threading.Thread(target=campaign.run, args=(faults,), daemon=True, name="faults")

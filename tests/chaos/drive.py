@@ -15,7 +15,7 @@ from vssid.smoke import AGENCY
 from vssid.walk import StepFailed, Walk
 
 AT_ONCE = 16  # declarations on their way at the same time
-PATIENCE = 180.0  # seconds anybody asks again before the run counts that person as lost
+GIVES_UP_AFTER = 180.0  # seconds anybody asks again before the run counts that person as lost
 LONGEST_WAIT = 2.0  # seconds between two tries, whatever the answer asks for
 
 
@@ -28,7 +28,7 @@ class PatientWalk(Walk):
 
     def call(self, method: str, path: str, status: int, **options: Any) -> Any:
         headers = {**options.pop("headers", {}), "Idempotency-Key": str(uuid.uuid4())}
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + GIVES_UP_AFTER
         while True:
             answer = self._ask(method, path, headers=headers, **options)
             if answer is not None and answer.status_code == status:
@@ -52,7 +52,7 @@ class PatientWalk(Walk):
 
     def approve(self, number: str) -> None:
         """Wait for the review, take it and approve it; an approval whose answer was lost stands."""
-        review, end = f"/officer/reviews/{number}", time.monotonic() + PATIENCE
+        review, end = f"/officer/reviews/{number}", time.monotonic() + GIVES_UP_AFTER
         while not self._is_open(review):
             if time.monotonic() > end:
                 raise StepFailed(f"the review of {number} never opened")

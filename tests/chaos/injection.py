@@ -16,7 +16,7 @@ from vssid.documents import listeners
 from vssid.startup import STATEFUL
 
 KEPT = 200  # events of a run of which copies are kept
-PATIENCE = 120.0  # seconds a broker that does not answer is waited for
+GIVES_UP_AFTER = 120.0  # seconds a broker that does not answer is waited for
 
 Tapped = tuple[str, bytes, dict[str, Any]]
 
@@ -51,7 +51,7 @@ class EventInjector:
 
     def put(self, poison: Poison) -> None:
         """Put a poison event into its queue, however long the broker does not answer."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + GIVES_UP_AFTER
         headers = {topology.ID: poison.event_id, "cloudEvents:type": "poison"}
         while True:
             try:

@@ -12,7 +12,7 @@ from tests.support.running import FaultySystem
 
 EVERY = 10  # SMS of which one has receipts
 STATUSES = ("delivered", "sent", "delivered")
-PATIENCE = 120.0  # seconds a receipt is offered again while nobody accepts it
+GIVES_UP_AFTER = 120.0  # seconds a receipt is offered again while nobody accepts it
 PAUSE = 0.5
 
 
@@ -27,7 +27,7 @@ class Receipts:
         self.refused: list[str] = []
 
     @contextmanager
-    def coming(self) -> Iterator["Receipts"]:
+    def running(self) -> Iterator["Receipts"]:
         thread = threading.Thread(target=self._run, daemon=True, name="receipts")
         thread.start()
         try:
@@ -55,7 +55,7 @@ class Receipts:
 
     def _offer(self, sms: Sms, status: str) -> str:
         """Offer a receipt until it is taken; return what was answered where it never is."""
-        end, answered = time.monotonic() + PATIENCE, ""
+        end, answered = time.monotonic() + GIVES_UP_AFTER, ""
         while time.monotonic() < end and not self._over.is_set():
             try:
                 answer = self._system.texts.call_back(sms, status, to=self._system.url)

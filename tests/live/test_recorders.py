@@ -1,4 +1,4 @@
-"""The played carriers, spoken to by smtplib and the real twilio package."""
+"""The recording carriers, spoken to by smtplib and the real twilio package."""
 
 import json
 import smtplib
