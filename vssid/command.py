@@ -84,7 +84,7 @@ def key() -> None:
 
 @vssid.command()
 def docs() -> None:
-    """Write the generated documents: docs/events.md, docs/openapi.json, docs/asyncapi.json."""
+    """Write events.md, openapi.json, asyncapi.json, and the table of settings in operate.md."""
     from vssid import documents
 
     for path in documents.write():

@@ -18,7 +18,7 @@ RETRY_AFTER = 5  # seconds
 
 
 class Register(Protocol):
-    """What both registers answer."""
+    """What both registers can do."""
 
     def find(self, insurance_code: str) -> Person | None:
         """Return who has the code, or None.
@@ -44,18 +44,18 @@ class HttpRegister:
     """A register that answers over HTTP."""
 
     def __init__(self, url: str, timeout: float) -> None:
-        import requests  # here, so that a desk whose register is a table does not carry it
+        import requests  # here, so that approval does not load it where the register is a table
 
         self._requests = requests
         self._url, self._timeout = url.rstrip("/"), timeout
 
     def find(self, insurance_code: str) -> Person | None:
         try:
-            answer = self._requests.get(f"{self._url}/people/{insurance_code}", timeout=self._timeout)
-            if answer.status_code == 404:
+            response = self._requests.get(f"{self._url}/people/{insurance_code}", timeout=self._timeout)
+            if response.status_code == 404:
                 return None
-            answer.raise_for_status()
-            return _person(answer.json(), insurance_code)
+            response.raise_for_status()
+            return _person(response.json(), insurance_code)
         except (self._requests.RequestException, ValueError, KeyError, TypeError) as error:
             raise register_unavailable() from error
 
@@ -77,9 +77,9 @@ def register_unavailable() -> Problem:
 
 
 def _person(answer: Any, insurance_code: str) -> Person:
-    """Return the person in an answer; raise ValueError where it is no answer to what was asked.
+    """Return the person in an answer; raise ValueError where it does not answer what was asked.
 
-    What the register says travels on into account and card, so a half-right answer is none.
+    What the register says travels on into account and card, so an answer that is half right is refused.
     """
     person = Person(
         insurance_code=str(answer["insurance_code"]),
@@ -88,7 +88,7 @@ def _person(answer: Any, insurance_code: str) -> Person:
         gender=str(answer["gender"]),
         id_number=answer.get("id_number"),
     )
-    in_form = person.full_name and is_birth_date(person.birth_date) and person.gender in list(Gender)
-    if person.insurance_code != insurance_code or not in_form:
+    complete = person.full_name and is_birth_date(person.birth_date) and person.gender in list(Gender)
+    if person.insurance_code != insurance_code or not complete:
         raise ValueError("not the person asked for")
     return person

@@ -50,7 +50,7 @@ def keep_officer(username: str, agency_code: str, role: str, password: str) -> N
     """Keep an officer, new or known."""
     with open_database("approval", models.metadata).begin() as session:
         models.end_sessions_of(session, username)
-        models.forget_tries(session, username)
+        models.forget_attempts(session, username)
         session.merge(Officer(username, agency_code, role, hash_password(password)))
 
 

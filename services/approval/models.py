@@ -1,14 +1,15 @@
-"""The approval desk's tables, how its things lie in them, and every query."""
+"""Approval's tables, how its things are mapped to them, and every query."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from services.approval.domain.officer import Officer, OfficerSession, Tries
+from services.approval.domain.officer import Officer, OfficerSession, SignInAttempts
 from services.approval.domain.register import Person
 from services.approval.domain.review import Dossier, Review
 from shared.language.clock import HANDLING_DAYS, working_days_before
@@ -59,12 +60,12 @@ officers = sa.Table(
     sa.Column("password_hash", sa.String(200), nullable=False),
 )
 
-sign_in_tries = sa.Table(
-    "sign_in_tries",
+sign_in_attempts = sa.Table(
+    "sign_in_attempts",
     metadata,
     sa.Column("username", sa.String(60), primary_key=True),
-    sa.Column("tried_at", UtcDateTime, nullable=False, index=True),
-    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("last_at", UtcDateTime, nullable=False, index=True),
+    sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("locked_until", UtcDateTime),
 )
 
@@ -74,6 +75,12 @@ officer_sessions = sa.Table(
     sa.Column("token_hash", sa.String(64), primary_key=True),
     sa.Column("username", sa.String(60), sa.ForeignKey("officers.username"), nullable=False),
     sa.Column("expires_at", UtcDateTime, nullable=False, index=True),
+)
+
+used_uploads = sa.Table(  # of declarations and of officers: an upload is used once
+    "used_uploads",
+    metadata,
+    sa.Column("upload_id", sa.String(36), primary_key=True),
 )
 
 register_people = sa.Table(
@@ -88,16 +95,16 @@ register_people = sa.Table(
 
 mapper.map_imperatively(Review, reviews)
 mapper.map_imperatively(Officer, officers)
-mapper.map_imperatively(Tries, sign_in_tries)
+mapper.map_imperatively(SignInAttempts, sign_in_attempts)
 mapper.map_imperatively(OfficerSession, officer_sessions)
 
 
-# Statements that are asked for with every declaration are made once: making them takes longer than sending them.
+# Statements that run for every declaration are built once: building them takes longer than sending them.
 _BY_NUMBER = sa.select(Review).where(reviews.c.number == sa.bindparam("number"))
 _BY_NUMBER_LOCKED = _BY_NUMBER.with_for_update()
 _BY_ID = sa.select(Review).where(reviews.c.declaration_id == sa.bindparam("declaration_id"))
 _BY_ID_LOCKED = _BY_ID.with_for_update()
-_BEHIND = (
+_SESSION = (
     sa.select(OfficerSession, Officer)
     .join(Officer, officers.c.username == officer_sessions.c.username)
     .where(officer_sessions.c.token_hash == sa.bindparam("token_hash"))
@@ -106,7 +113,7 @@ _PERSON = sa.select(register_people).where(register_people.c.insurance_code == s
 
 
 def get_review(session: Session, number: str, *, for_update: bool = False) -> Review:
-    if "\0" in number:  # PostgreSQL takes no such text
+    if "\0" in number:  # PostgreSQL accepts no such text
         raise NotFound
     found = session.scalars(_BY_NUMBER_LOCKED if for_update else _BY_NUMBER, {"number": number}).first()
     if found is None:
@@ -151,30 +158,53 @@ def _in_condition(wanted: str, now: datetime) -> Any:
     return sa.and_(pending, fits[Condition(wanted)])
 
 
+def is_upload_used(session: Session, upload_id: str) -> bool:
+    query = sa.select(used_uploads.c.upload_id).where(used_uploads.c.upload_id == upload_id)
+    return session.execute(query).first() is not None
+
+
+def use_upload(session: Session, upload_id: str) -> None:
+    """Note an upload as used; of two officers who use one at the same instant, the second meets a conflict."""
+    session.execute(sa.insert(used_uploads).values(upload_id=upload_id))
+
+
+def note_used_uploads(session: Session, keys: Iterable[str]) -> None:
+    """Note the uploads under these keys as used, those that are noted already included."""
+    rows = [{"upload_id": PurePosixPath(key).stem} for key in keys]
+    if rows:
+        session.execute(_dialect(session).insert(used_uploads).on_conflict_do_nothing(), rows)
+
+
+def _dialect(session: Session) -> Any:
+    """Return the module whose ``insert`` speaks the database's dialect."""
+    return postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+
+
 def officer_named(session: Session, username: str) -> Officer | None:
     return session.scalars(sa.select(Officer).where(officers.c.username == username)).first()
 
 
-def tries_under(session: Session, username: str) -> Tries | None:
-    """Return the wrong tries under a name, locked until this transaction ends."""
-    return session.scalars(sa.select(Tries).where(sign_in_tries.c.username == username).with_for_update()).first()
+def attempts_under(session: Session, username: str) -> SignInAttempts | None:
+    """Return the failed attempts under a name, locked until this transaction ends."""
+    query = sa.select(SignInAttempts).where(sign_in_attempts.c.username == username)
+    return session.scalars(query.with_for_update()).first()
 
 
-def forget_tries(session: Session, username: str) -> None:
-    session.execute(sa.delete(sign_in_tries).where(sign_in_tries.c.username == username))
+def forget_attempts(session: Session, username: str) -> None:
+    session.execute(sa.delete(sign_in_attempts).where(sign_in_attempts.c.username == username))
 
 
-def forget_old_tries(session: Session, *, before: datetime) -> None:
-    session.execute(sa.delete(sign_in_tries).where(sign_in_tries.c.tried_at < before))
+def forget_old_attempts(session: Session, *, before: datetime) -> None:
+    session.execute(sa.delete(sign_in_attempts).where(sign_in_attempts.c.last_at < before))
 
 
 def session_of(session: Session, token_hash: str) -> tuple[OfficerSession, Officer]:
-    """Return the session behind a token and its officer.
+    """Return the session of a token and its officer.
 
     Raises:
         Unauthenticated: there is none.
     """
-    found = session.execute(_BEHIND, {"token_hash": token_hash}).first()
+    found = session.execute(_SESSION, {"token_hash": token_hash}).first()
     if found is None:
         raise Unauthenticated
     return found[0], found[1]
@@ -195,7 +225,6 @@ def person_registered(session: Session, insurance_code: str) -> Person | None:
 
 def put_people(session: Session, people: list[dict[str, Any]]) -> None:
     """Add people to the register, or bring known ones up to date."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    row = dialect.insert(register_people)
+    row = _dialect(session).insert(register_people)
     updated = {column.name: row.excluded[column.name] for column in register_people.c if not column.primary_key}
     session.execute(row.on_conflict_do_update(index_elements=["insurance_code"], set_=updated), people)

@@ -1,21 +1,24 @@
-"""The counter of the approval desk: what officers ask, what the desk hears, what it does by the clock."""
+"""The entrypoints of approval: what officers ask, what it hears, what it does by the clock."""
 
+from contextlib import suppress
 from typing import Any
 
 from services.approval import clients, models
-from services.approval.domain.officer import TRIES_LIFE, new_token
-from services.approval.domain.register import Match, check_person, compare
-from services.approval.domain.review import Review
+from services.approval.domain.officer import ATTEMPTS_LIFETIME, new_token
+from services.approval.domain.register import Match, Person, check_person, compare
+from services.approval.domain.review import Review, own_picture_key
 from services.approval.handlers import officer, review
+from services.approval.schemas.photo import PhotoForm
 from services.approval.schemas.review import (
     ApprovalForm,
+    DecisionView,
+    OfficerSessionView,
+    RejectionForm,
+    ReviewItem,
     ReviewSearchForm,
+    ReviewView,
     SignInForm,
-    rejection_reason,
-    review_item,
     review_list,
-    review_view,
-    stamp,
 )
 from shared import forms
 from shared.framework.consumers import listen
@@ -32,15 +35,15 @@ from shared.framework.rpc import rpc
 from shared.framework.service import Service
 from shared.framework.timers import every
 from shared.language.clock import utc_now
-from shared.language.errors import NotFound, Problem, Unauthenticated, Unavailable
+from shared.language.errors import NotFound, Refused, Unauthenticated, Unavailable
 from shared.language.events import DeclarationExpired, DeclarationSubmitted, DeclarationWithdrawn
-from shared.language.values import Status, new_id
+from shared.language.values import PICTURE_SUFFIXES, Purpose, Status, new_id, upload_key
 from shared.storage.database import Database
 from shared.storage.passwords import NOBODY, is_password
 
 
 class Approval(Service):
-    """Shows officers their queue and takes their decisions."""
+    """Shows officers their queue and records their decisions."""
 
     name = "approval"
 
@@ -54,79 +57,78 @@ class Approval(Service):
     @rpc
     def sign_in(self, form: Any) -> dict[str, Any]:
         """Open a session; the password is compared outside of any transaction, in a thread."""
-        checked, at = forms.read(SignInForm, form), utc_now()
-        found = self.database.run(officer.begin_sign_in, checked["username"], at=at)
+        checked = forms.read(SignInForm, form)
+        found = self.database.run(officer.begin_sign_in, checked["username"], at=utc_now())
         right = in_thread(is_password, found.password_hash if found else NOBODY, checked["password"])
         if found is None or not right:
             raise Unauthenticated("wrong_credentials")
         token = new_token()
-        with self.database.begin() as session:
-            opened = officer.finish_sign_in(session, found.username, token, at=utc_now())
-        return {"token": token, "expires_at": stamp(opened.expires_at)}
+        opened = self.database.run(officer.finish_sign_in, found.username, token, at=utc_now())
+        return OfficerSessionView.of(opened, token=token)
 
     @rpc
     def sign_out(self, token: str) -> None:
-        with self.database.begin() as session:
-            officer.sign_out(session, token)
+        self.database.run(officer.sign_out, token)
 
     # the queue
 
     @rpc
     def list_reviews(self, token: str, search: Any) -> dict[str, Any]:
-        at = utc_now()
-        with self.database.read() as session:
-            asking = officer.officer_behind(session, token, at=at)
-            wanted = forms.read(ReviewSearchForm, search)
-            found = models.reviews_found(session, asking.agency_code, wanted, at)
-            return review_list(found, wanted["limit"], at)
+        at, wanted = utc_now(), forms.read(ReviewSearchForm, search)
+        return review_list(self.database.query(review.search_reviews, token, wanted, at=at), wanted["limit"], at)
 
     @rpc
     def get_review(self, token: str, number: str) -> dict[str, Any]:
         at = utc_now()
-        with self.database.read() as session:
-            found = review.find_review(session, officer.officer_behind(session, token, at=at), number)
-        return review_view(found, self._match(found), at)
+        found = self.database.query(review.find_review, token, number, at=at)
+        match = self._match(found)
+        return ReviewView.of(found, at, register_check={"result": match} if match else None)
 
     @rpc
-    def take_review(self, token: str, number: str) -> dict[str, Any]:
+    def receive_declaration(self, token: str, number: str) -> dict[str, Any]:
+        """Assign a declaration to the officer."""
         at = utc_now()
-        with self.database.begin() as session:
-            asking = officer.officer_behind(session, token, at=at)
-            return review_item(review.take_review(session, asking, number, at=at), at)
+        return ReviewItem.of(self.database.run(review.receive_declaration, token, number, at=at), at)
 
     @rpc
-    def give_back_review(self, token: str, number: str) -> dict[str, Any]:
+    def return_declaration(self, token: str, number: str) -> dict[str, Any]:
+        """Return a declaration to the queue."""
         at = utc_now()
-        with self.database.begin() as session:
-            asking = officer.officer_behind(session, token, at=at)
-            return review_item(review.give_back_review(session, asking, number, at=at), at)
+        return ReviewItem.of(self.database.run(review.return_declaration, token, number, at=at), at)
 
     @rpc
-    def check_review(self, token: str, number: str) -> None:
-        """Refuse who may not see this dossier, before anything is fetched from elsewhere for it."""
-        with self.database.read() as session:
-            review.find_review(session, officer.officer_behind(session, token, at=utc_now()), number)
+    def replace_photo(self, token: str, number: str, purpose: str, form: Any) -> dict[str, Any]:
+        """Replace a declared picture by a copy of an upload (S68, docs/decisions/0012).
 
-    @rpc
-    def replace_photo(self, token: str, number: str, purpose: str, upload: dict[str, Any]) -> dict[str, Any]:
-        """Copy an upload into the dossier in place of the declared picture (S68)."""
-        if upload["purpose"] != purpose:
-            raise NotFound("upload_not_found")
-        key = f"{review.OWN_FOLDER}{new_id()}.{upload['key'].rpartition('.')[2]}"
-        at = utc_now()
-        with self.database.read() as session:
-            officer.officer_behind(session, token, at=at)
-        self.files.put(key, self.files.get(upload["key"]))
+        Raises:
+            NotFound: ``upload_not_found``, no unused upload has this id and purpose; ``no_such_photo``.
+            Refused: ``already_decided``, ``assigned_to_another``.
+        """
+        at, upload_id = utc_now(), forms.read(PhotoForm, form)["upload_id"]
+        self.database.query(review.find_review, token, number, at=at)  # nothing is copied for a stranger
+        key = self._copy_upload(purpose, upload_id)
         try:
-            with self.database.begin() as session:
-                asking = officer.officer_behind(session, token, at=at)
-                changed, old = review.replace_photo(session, asking, number, purpose, key, at=at)
-        except Problem:
+            changed, old = self.database.run(review.replace_photo, token, number, purpose, key, upload_id, at=at)
+        except (NotFound, Refused, Unauthenticated):  # not Unavailable, after which it may be committed all the same
             self.files.remove(key)
             raise
-        if old.startswith(review.OWN_FOLDER):
+        if old is not None:
             self.files.remove(old)
-        return review_item(changed, at)
+        return ReviewItem.of(changed, at)
+
+    def _copy_upload(self, purpose: str, upload_id: str) -> str:
+        """Copy an upload into a file of our own, and return its key.
+
+        Raises:
+            NotFound: ``upload_not_found``.
+        """
+        for suffix in PICTURE_SUFFIXES if purpose in list(Purpose) else ():
+            with suppress(FileNotFoundError):
+                picture = self.files.get(upload_key(purpose, upload_id, suffix))
+                key = own_picture_key(new_id(), suffix)
+                self.files.put(key, picture)
+                return key
+        raise NotFound("upload_not_found")
 
     # the decision
 
@@ -134,32 +136,27 @@ class Approval(Service):
     def approve_declaration(self, token: str, number: str, form: Any) -> dict[str, Any]:
         """Approve, if the rules allow it and the household register knows the code and the name (S72-S74).
 
-        The register is asked between two transactions: none is open while somebody outside answers.
+        The register is asked between two transactions: none is open while another system answers.
         """
         checked = forms.read(ApprovalForm, form)
-        with self.database.read() as session:
-            asking = officer.officer_behind(session, token, at=utc_now())
-            wanted = review.check_approvable(session, asking, number, checked, at=utc_now())
+        wanted = self.database.query(review.check_approvable, token, number, checked, at=utc_now())
         person = check_person(self._person(wanted), wanted.full_name or "")
-        with self.database.begin() as session:
-            review.approve_declaration(session, asking, number, person, at=utc_now())
-        return {"status": Status.APPROVED}
+        self.database.run(review.approve_declaration, token, number, person, at=utc_now())
+        return DecisionView.of({"status": Status.APPROVED})
 
     @rpc
     def reject_declaration(self, token: str, number: str, form: Any) -> dict[str, Any]:
-        at = utc_now()
-        with self.database.begin() as session:
-            asking = officer.officer_behind(session, token, at=at)
-            review.reject_declaration(session, asking, number, rejection_reason(form), at=at)
-        return {"status": Status.REJECTED}
+        reason = forms.read(RejectionForm, form)["reason"] or ""
+        self.database.run(review.reject_declaration, token, number, reason, at=utc_now())
+        return DecisionView.of({"status": Status.REJECTED})
 
-    def _person(self, wanted: Review) -> Any:
+    def _person(self, wanted: Review) -> Person | None:
         assert wanted.insurance_code is not None
         register: clients.Register = self.http_register or clients.TableRegister(self.database)
         return in_time(self.register_timeout, clients.register_unavailable(), register.find, wanted.insurance_code)
 
     def _match(self, wanted: Review) -> Match | None:
-        """Return what the register says of a pending dossier; a silent register is no reason not to show it."""
+        """Return what the register says of a pending dossier; one that does not answer is no reason to show nothing."""
         if wanted.status != Status.PENDING:
             return None
         try:
@@ -167,7 +164,7 @@ class Approval(Service):
         except Unavailable:
             return Match.UNAVAILABLE
 
-    # what the other desks tell
+    # what other services tell
 
     @listen(DeclarationSubmitted)
     def on_declaration_submitted(self, event: DeclarationSubmitted) -> None:
@@ -183,18 +180,14 @@ class Approval(Service):
 
     def _close(self, event: DeclarationWithdrawn | DeclarationExpired) -> None:
         # pictures first: a crash in between leaves a dossier without pictures, and the event comes again
-        with self.database.read() as session:
-            found = models.review_of(session, event.declaration_id)
-        for key in review.own_pictures(found) if found else []:
+        for key in self.database.query(review.pictures_to_delete, event):
             self.files.remove(key)
-        with self.database.begin() as session:
-            review.close_review(session, event)
+        self.database.run(review.close_review, event)
 
     # what is due
 
     @every(600)
     def clear_away(self) -> None:
-        """End the sessions that are over, and forget old tries to sign in."""
-        with self.database.begin() as session:
-            models.end_sessions(session, before=utc_now())
-            models.forget_old_tries(session, before=utc_now() - TRIES_LIFE)
+        """Delete sessions that are over and old failed attempts to sign in."""
+        at = utc_now()
+        self.database.run(officer.clear_away, sessions_before=at, attempts_before=at - ATTEMPTS_LIFETIME)

@@ -1,4 +1,4 @@
-"""The cards desk: issues health cards and keeps the records behind them.
+"""Cards: issues health cards and keeps the records behind them.
 
 owns      cards, participations, benefit levels
 answers   nothing yet

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from services.cards import models
-from services.cards.domain import BEST_FIRST, Payer, vietnam_day
-from shared.language.clock import utc_now
+from services.cards.domain import BEST_FIRST, Payer
+from shared.language.clock import utc_now, vietnam_day
 from shared.language.values import INSURANCE_CODE
 from shared.storage.database import open_database
 from shared.storage.imports import ImportRefused, Row, open_csv, read_day, read_rows

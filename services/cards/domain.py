@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from shared.language.clock import VIETNAM
+from shared.language.clock import vietnam_day
 from shared.language.errors import Invalid, Refused
 from shared.language.events import AccountActivated, CardIssued
 from shared.language.values import Agency
@@ -61,7 +61,7 @@ class Card:
     issued_at: datetime
     five_years_from: date | None = None
 
-    def issued(self) -> CardIssued:
+    def issued_event(self) -> CardIssued:
         """Return the fact that this card exists."""
         return CardIssued(
             card_id=self.card_id,
@@ -107,7 +107,7 @@ def card_number(benefit: Benefit, agency_code: str, insurance_code: str) -> str:
 
 
 def benefit_of(participations: Iterable[str], birth_date: str, benefits: Mapping[str, Benefit], today: date) -> Benefit:
-    """Return the best benefit among a person's groups; who is in none belongs to a household.
+    """Return the best benefit among a person's groups; somebody who is in none belongs to a household.
 
     ``benefits`` are today's, by group code; a group that has none today does not count.
 
@@ -127,11 +127,7 @@ def _preference(benefit: Benefit) -> tuple[int, int, str]:
 
 
 def is_young_child(birth_date: str, today: date) -> bool:
-    """Say whether somebody is under six; where only the year is known, the doubt is in the child's favour."""
+    """Say whether somebody is under six; where only the year is known, the child has the benefit of the doubt."""
     born = birth_date if len(birth_date) > 4 else f"{birth_date}-12-31"
     sixth_birthday = f"{int(born[:4]) + CHILDHOOD:04d}{born[4:]}"
     return today.isoformat() < sixth_birthday
-
-
-def vietnam_day(moment: datetime) -> date:
-    return moment.astimezone(VIETNAM).date()

@@ -1,11 +1,12 @@
-"""The work of the cards desk: get, act, announce."""
+"""The work of cards: get, act, announce."""
 
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from services.cards import models
-from services.cards.domain import benefit_of, new_card, vietnam_day
+from services.cards.domain import benefit_of, new_card
+from shared.language.clock import vietnam_day
 from shared.language.events import AccountActivated
 from shared.language.values import new_id
 from shared.storage.database import insert
@@ -22,4 +23,4 @@ def issue_card(session: Session, event: AccountActivated, *, at: datetime) -> No
     benefit = benefit_of(participations, event.birth_date, models.benefits_on(session, today), today)
     card = new_card(event, benefit, card_id=new_id(), serial=next_serial(session, "card"), at=at)
     insert(session, models.cards, card)
-    announce(session, card.issued())
+    announce(session, card.issued_event())

@@ -1,4 +1,4 @@
-"""The cards desk's tables, how its things lie in them, and every query."""
+"""Tables of cards, how its things are mapped to them, and every query."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -19,7 +19,7 @@ cards = sa.Table(
     "cards",
     metadata,
     sa.Column("card_id", sa.String(36), primary_key=True),
-    # one card an account, however often it is announced and however many listen
+    # one card an account, however often an account is announced and however many instances listen
     sa.Column("account_id", sa.String(36), nullable=False, unique=True),
     sa.Column("declaration_id", sa.String(36), nullable=False),
     sa.Column("insurance_code", sa.String(10), nullable=False, index=True),
@@ -64,7 +64,7 @@ def _in_force(table: sa.Table) -> Any:
     return sa.and_(table.c.valid_from <= day, sa.or_(table.c.valid_to.is_(None), table.c.valid_to >= day))
 
 
-# Statements that are asked for with every card are made once: making them takes longer than sending them.
+# Statements that run for every card are built once: building them takes longer than sending them.
 _CARD = sa.select(Card).where(cards.c.account_id == sa.bindparam("account_id"))
 _PARTICIPATIONS = (
     sa.select(participations.c.group_code)
@@ -88,7 +88,7 @@ def participations_on(session: Session, insurance_code: str, day: date) -> Seque
 
 
 def benefits_on(session: Session, day: date) -> dict[str, Benefit]:
-    """Return every group's benefit by its code; of two rows in force the one that began later counts."""
+    """Return every group's benefit by its code; of two rows in force the one that began later applies."""
     rows = session.execute(_BENEFITS, {"day": day})
     return {row.group_code: Benefit(*row) for row in rows}
 

@@ -1,4 +1,4 @@
-"""What the cards service hears."""
+"""The entrypoints of cards: what it hears."""
 
 from services.cards import handlers, models
 from shared.framework.consumers import listen

@@ -1,4 +1,4 @@
-"""The gateway: HTTP to the desks and back. It owns nothing and decides nothing.
+"""The gateway: HTTP to the services and back. It owns nothing and decides nothing.
 
 owns      nothing
 answers   HTTP: the routes of the API, its description, health, readiness, metrics

@@ -1,4 +1,4 @@
-"""Request bodies: JSON, forms and multipart, with their limits, read before anything is asked of a desk."""
+"""Request bodies: JSON, forms and multipart, with their limits, read before any service is called."""
 
 from typing import Any
 

@@ -6,7 +6,7 @@ from werkzeug.wrappers import Request
 from shared.language.errors import NotFound, Unauthenticated
 from shared.settings import Settings, SettingsError, are_link_keys, split_keys
 
-LINK_SECONDS = 300  # an officer looks at a dossier, and the links of his page are of no use afterwards
+LINK_SECONDS = 300  # long enough to look at a dossier
 LONGEST_TOKEN = 200
 
 
@@ -14,7 +14,7 @@ def bearer_token(request: Request) -> str:
     """Return the token of the request.
 
     Raises:
-        Unauthenticated: there is none, or it is none of ours by its form.
+        Unauthenticated: there is none, or it cannot be one of ours.
     """
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     token = token.strip()
@@ -24,7 +24,7 @@ def bearer_token(request: Request) -> str:
 
 
 def address_of(request: Request, trusted_proxies: int) -> str:
-    """Return the caller's address; as many proxies are believed as the operator says stand in front."""
+    """Return the caller's address, trusting as many proxies as the operator says stand in front."""
     named = [one.strip() for one in request.headers.get("X-Forwarded-For", "").split(",") if one.strip()]
     if trusted_proxies and len(named) >= trusted_proxies:
         return named[-trusted_proxies]
@@ -48,9 +48,9 @@ class PictureLinks:
         """Return the key a link names.
 
         Raises:
-            NotFound: the link is not ours, or too old.
+            NotFound: ``link_expired``: the link is not ours, or too old.
         """
         try:
             return str(self._signer.loads(token, max_age=LINK_SECONDS))
         except BadSignature:
-            raise NotFound("link_over") from None
+            raise NotFound("link_expired") from None

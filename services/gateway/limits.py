@@ -1,4 +1,4 @@
-"""How often somebody may ask. The limits package counts, in memory or in a store that gateways share."""
+"""Rate limits, counted by the limits package, in memory or in a store that gateways share."""
 
 import time
 
@@ -12,9 +12,9 @@ from shared.settings import Settings, SettingsError
 
 
 class RateLimits:
-    """Counts by address, and by phone number; RATE_LIMITS=off lifts both for load and acceptance runs.
+    """Limits by address and by phone number; RATE_LIMITS=off lifts both for load and acceptance runs.
 
-    What guards passwords is not here: the desks lock accounts themselves, whatever this says.
+    Passwords are guarded elsewhere: approval locks accounts itself, whatever the setting.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -32,7 +32,7 @@ class RateLimits:
         """Count one request.
 
         Raises:
-            TooMany: with the seconds until the next one is welcome.
+            TooMany: with the seconds until the next request is allowed.
         """
         if self._off or self._limiter.hit(self._limits[name], name, who):
             return

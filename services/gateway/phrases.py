@@ -1,24 +1,24 @@
-"""What people read when we say no: Vietnamese first, then English. Each says what to do next."""
+"""What people read when a request is refused: Vietnamese first, then English. Each says what to do next."""
 
 TITLES = {
-    400: ("Yêu cầu chưa đúng", "The request is not in order"),
-    401: ("Cần đăng nhập", "Sign-in needed"),
+    400: ("Yêu cầu chưa đúng", "The request is not valid"),
+    401: ("Cần đăng nhập", "Sign-in required"),
     403: ("Không được phép", "Not allowed"),
     404: ("Không tìm thấy", "Not found"),
     405: ("Không dùng được cách gọi này", "Method not allowed"),
-    409: ("Chưa thể thực hiện", "Not possible now"),
+    409: ("Chưa thể thực hiện", "Not possible"),
     413: ("Nội dung quá lớn", "Too large"),
-    415: ("Định dạng không đọc được", "Format not supported"),
+    415: ("Định dạng không đọc được", "Unsupported format"),
     423: ("Tạm khóa", "Locked"),
     429: ("Quá nhiều yêu cầu", "Too many requests"),
-    500: ("Lỗi hệ thống", "Something broke"),
+    500: ("Lỗi hệ thống", "Internal error"),
     503: ("Tạm thời không phục vụ được", "Temporarily unavailable"),
 }
 
 CODES = {
     "invalid_request": (
         "Một số thông tin chưa đúng. Hãy sửa các mục nêu dưới đây rồi gửi lại.",
-        "Some values are not in order. Mend the fields named below and send again.",
+        "Some values are not valid. Correct the fields below and send the request again.",
     ),
     "unreadable_image": (
         "Không đọc được ảnh. Hãy chụp lại và gửi ảnh JPEG, PNG hoặc WebP.",
@@ -26,59 +26,59 @@ CODES = {
     ),
     "unreadable_qr": (
         "Không đọc được mã QR. Hãy quét lại nơi đủ sáng, hoặc nhập tay.",
-        "The QR code cannot be read. Scan it again in good light, or type the values.",
+        "The QR code cannot be read. Scan it again in good light, or enter the values yourself.",
     ),
     "unauthenticated": ("Hãy đăng nhập rồi thử lại.", "Sign in and try again."),
     "wrong_credentials": (
         "Tên đăng nhập hoặc mật khẩu không đúng. Sai 5 lần sẽ bị khóa 15 phút.",
-        "User name or password is wrong. After 5 wrong tries the account is locked for 15 minutes.",
+        "The user name or the password is wrong. After 5 failed attempts the account is locked for 15 minutes.",
     ),
-    "forbidden": ("Tài khoản này không được làm việc đó.", "This account may not do that."),
+    "forbidden": ("Tài khoản này không được làm việc đó.", "This account is not allowed to do that."),
     "wrong_signature": (
         "Chữ ký của lời gọi không đúng, nên không có gì thay đổi.",
-        "The signature of this call is not right, so nothing was changed.",
+        "The signature is not valid, so nothing was changed.",
     ),
     "already_settled": (
         "Tin nhắn này đã kết thúc ({state}), không gửi lại được.",
-        "This message is over ({state}) and cannot be sent again.",
+        "This message is closed ({state}) and cannot be sent again.",
     ),
     "not_found": (
         "Không có gì ở đây. Hãy kiểm tra lại số hồ sơ và mã tra cứu.",
-        "There is nothing here. Check the number and the tracking code.",
+        "Nothing was found. Check the number and the tracking code.",
     ),
     "upload_not_found": (
         "Không tìm thấy ảnh đã tải lên, hoặc ảnh đã được dùng. Hãy tải ảnh lên lại.",
-        "An uploaded picture was not found, or is in use already. Upload it again.",
+        "The uploaded picture was not found or is already in use. Upload it again.",
     ),
     "no_such_photo": ("Hồ sơ này không có loại ảnh đó.", "This dossier has no picture of that kind."),
-    "link_over": (
+    "link_expired": (
         "Đường dẫn đã hết hạn. Hãy mở lại hồ sơ.",
-        "The link is over. Open the dossier again.",
+        "This link has expired. Open the dossier again.",
     ),
     "personal_data_deleted": (
         "Thông tin cá nhân của tờ khai đã được xóa. Nếu vẫn cần, hãy khai lại.",
-        "The personal data of this declaration were deleted. Declare again if you still need it.",
+        "The personal data of this declaration have been deleted. Declare again if you still need it.",
     ),
-    "method_not_allowed": ("Địa chỉ này chỉ nhận: {allow}.", "This address takes only: {allow}."),
+    "method_not_allowed": ("Địa chỉ này chỉ nhận: {allow}.", "This address accepts only: {allow}."),
     "account_exists": (
         "Mã số BHXH này đã có tài khoản. Hãy đăng nhập, hoặc lấy lại mật khẩu.",
-        "This insurance code has an account. Sign in, or reset the password.",
+        "There is an account for this insurance code. Sign in, or reset the password.",
     ),
     "declaration_pending": (
         "Mã số BHXH này đã có tờ khai đang chờ. Hãy mang giấy tờ đến cơ quan BHXH đã chọn, hoặc rút tờ khai cũ.",
-        "A declaration for this insurance code is waiting. Bring your papers to the agency you chose, or withdraw it.",
+        "A declaration for this insurance code is pending. Take your papers to the agency you chose, or withdraw it.",
     ),
     "unknown_agency": (
         "Không có cơ quan BHXH mang mã này, hoặc đã ngừng hoạt động. Hãy chọn lại trong danh sách.",
-        "No agency with this code is open. Choose one from the list.",
+        "There is no open agency with this code. Choose one from the list.",
     ),
     "already_decided": (
         "Hồ sơ này đã kết thúc, không thay đổi được nữa.",
-        "This declaration is closed and cannot be changed any more.",
+        "This declaration is closed and can no longer be changed.",
     ),
     "assigned_to_another": (
         "Cán bộ khác đang giữ hồ sơ này. Hãy chọn hồ sơ khác, hoặc nhờ trả lại.",
-        "Another officer has this dossier in hand. Take another one, or ask for it back.",
+        "This dossier is assigned to another officer. Choose another one, or ask for it to be returned.",
     ),
     "identity_not_checked": (
         "Hãy đối chiếu người và giấy tờ, đánh dấu “đã kiểm tra nhân thân”, rồi duyệt.",
@@ -86,35 +86,35 @@ CODES = {
     ),
     "confirmation_required": (
         "Hãy xem lại các thay đổi và xác nhận.",
-        "Look at the changes and confirm them.",
+        "Review the changes and confirm them.",
     ),
     "code_not_registered": (
         "Mã số BHXH không có trong hệ thống hộ gia đình (HGĐ). Hãy hướng dẫn người dân làm thủ tục cấp mã số BHXH.",
-        "The household register does not know this code. Guide the person to apply for an insurance code.",
+        "The code is not in the household register. Tell the person how to apply for an insurance code.",
     ),
     "name_mismatch": (
         "Họ tên trên tờ khai khác họ tên trong hệ thống hộ gia đình (HGĐ). Hãy đối chiếu giấy tờ.",
-        "The household register has another name for this code. Compare the papers.",
+        "The household register has a different name for this code. Compare the papers.",
     ),
     "reason_required": (
         "Hãy nhập lý do không chấp nhận; người dân sẽ nhận được lý do này.",
-        "Enter why it is refused; the applicant will be told this reason.",
+        "Enter the reason for the rejection; the applicant will be told.",
     ),
     "idempotency_key_reused": (
         "Idempotency-Key này đã dùng cho một yêu cầu khác. Hãy tạo khóa mới.",
-        "This Idempotency-Key was used with another request. Make a new one.",
+        "This Idempotency-Key was used for a different request. Use a new one.",
     ),
     "too_large": (
         "Nội dung lớn hơn {limit} byte. Hãy gửi tệp nhỏ hơn.",
-        "The content is over {limit} bytes. Send a smaller one.",
+        "The content is larger than {limit} bytes. Send a smaller file.",
     ),
     "unsupported_media_type": (
         "Hãy gửi ảnh JPEG, PNG hoặc WebP; các yêu cầu khác gửi dạng JSON.",
-        "Send pictures as JPEG, PNG or WebP; everything else as JSON.",
+        "Send pictures as JPEG, PNG or WebP, and everything else as JSON.",
     ),
     "locked": (
         "Sai quá nhiều lần, tài khoản bị khóa 15 phút. Hãy thử lại sau.",
-        "Too many wrong tries: the account is locked for 15 minutes. Try again later.",
+        "Too many failed attempts: the account is locked for 15 minutes. Try again later.",
     ),
     "too_many_requests": (
         "Quá nhiều yêu cầu. Hãy đợi một lát rồi thử lại.",
@@ -122,78 +122,78 @@ CODES = {
     ),
     "busy": (
         "Hệ thống đang quá tải. Hãy thử lại sau vài giây.",
-        "We are busier than we can serve. Try again in a few seconds.",
+        "The service is overloaded. Try again in a few seconds.",
     ),
     "unavailable": (
         "Hệ thống tạm thời không phục vụ được. Không có gì bị mất; hãy thử lại sau vài giây.",
-        "Temporarily unavailable. Nothing was lost; try again in a few seconds.",
+        "The service is temporarily unavailable. Nothing was lost; try again in a few seconds.",
     ),
     "register_unavailable": (
         "Hệ thống hộ gia đình (HGĐ) không trả lời. Hồ sơ chưa thay đổi; hãy thử lại sau.",
-        "The household register does not answer. Nothing was changed; try again later.",
+        "The household register does not respond. Nothing was changed; try again later.",
     ),
     "unexpected": (
         "Đã có lỗi ở phía chúng tôi. Hãy thử lại; nếu vẫn lỗi, hãy báo mã yêu cầu cho tổng đài.",
-        "Something broke on our side. Try again; if it stays, tell the hotline the request id.",
+        "Something went wrong on our side. Try again; if it happens again, give the hotline the request id.",
     ),
 }
 
 FIELDS = {
-    "invalid": ("Giá trị chưa đúng.", "This value is not in order."),
+    "invalid": ("Giá trị chưa đúng.", "This value is not valid."),
     "required": ("Mục này là bắt buộc.", "This field is required."),
-    "null": ("Mục này không được để trống (null).", "This field may not be null."),
-    "empty": ("Mục này không được để trống.", "This field may not be empty."),
-    "wrong_type": ("Sai kiểu dữ liệu.", "This is not of the right type."),
-    "unknown_field": ("Không có mục nào tên như vậy.", "There is no field of this name."),
-    "too_long": ("Dài quá {limit} ký tự.", "Longer than {limit} characters."),
+    "null": ("Mục này không được để trống (null).", "This field must not be null."),
+    "empty": ("Mục này không được để trống.", "This field must not be empty."),
+    "wrong_type": ("Sai kiểu dữ liệu.", "This value has the wrong type."),
+    "unknown_field": ("Không có mục nào tên như vậy.", "There is no field with this name."),
+    "too_long": ("Dài quá {limit} ký tự.", "Must not be longer than {limit} characters."),
     "unprintable_characters": (
         "Có ký tự điều khiển hoặc ký tự ẩn. Hãy nhập lại bằng tay.",
-        "Holds control or hidden characters. Type it again.",
+        "Contains control or hidden characters. Type it again.",
     ),
     "unusual_characters": (
         "Chỉ dùng chữ, số, dấu cách và các dấu , . / ( ) & # : + -",
-        "Use letters, digits, spaces and , . / ( ) & # : + - only.",
+        "Use only letters, digits, spaces and , . / ( ) & # : + -",
     ),
-    "not_a_name": ("Họ tên chỉ gồm chữ cái và dấu cách.", "A name is made of letters and spaces."),
+    "not_a_name": ("Họ tên chỉ gồm chữ cái và dấu cách.", "A name consists of letters and spaces."),
     "not_a_mobile": (
         "Không phải số di động Việt Nam, ví dụ 0912345678.",
         "Not a Vietnamese mobile number such as 0912345678.",
     ),
     "not_an_email": ("Không phải địa chỉ thư điện tử.", "Not an e-mail address."),
-    "must_be_accepted": ("Cần được đánh dấu đồng ý.", "This must be accepted (true)."),
+    "must_be_accepted": ("Cần được đánh dấu đồng ý.", "This must be accepted."),
     "not_a_choice": ("Chọn một trong: {choices}.", "Choose one of: {choices}."),
-    "not_a_number": ("Không phải số nguyên.", "Not a whole number."),
-    "out_of_range": ("Phải từ {lowest} đến {highest}.", "Must be from {lowest} to {highest}."),
-    "not_a_date": ("Không phải ngày dạng NĂM-THÁNG-NGÀY.", "Not a date YYYY-MM-DD."),
-    "not_a_cursor": ("Con trỏ trang không đúng; dùng next_cursor.", "Not a cursor; use next_cursor as it came."),
+    "not_a_number": ("Không phải số nguyên.", "Must be a whole number."),
+    "out_of_range": ("Phải từ {lowest} đến {highest}.", "Must be between {lowest} and {highest}."),
+    "not_a_date": ("Không phải ngày dạng NĂM-THÁNG-NGÀY.", "Not a date in the format YYYY-MM-DD."),
+    "not_a_cursor": ("Con trỏ trang không đúng; dùng next_cursor.", "Not a valid cursor; use next_cursor unchanged."),
     "not_an_insurance_code": ("Mã số BHXH gồm đúng 10 chữ số.", "An insurance code has exactly 10 digits."),
-    "not_an_id_number": ("Số giấy tờ chưa đúng.", "Not the number of an ID paper."),
+    "not_an_id_number": ("Số giấy tờ chưa đúng.", "The document number is not valid."),
     "not_a_cccd": ("Số CCCD gồm đúng 12 chữ số.", "A CCCD number has exactly 12 digits."),
     "not_a_cmnd": ("Số CMND gồm đúng 9 chữ số.", "A CMND number has exactly 9 digits."),
     "not_a_passport": (
         "Số hộ chiếu gồm 6 đến 12 chữ in hoa và số.",
-        "A passport number has 6 to 12 capitals and digits.",
+        "A passport number has 6 to 12 capital letters and digits.",
     ),
     "cccd_unknown_province": (
         "Ba số đầu của CCCD không phải mã tỉnh hay mã nước.",
-        "The first three digits are no province or country of birth.",
+        "The first three digits are not the code of a province or country of birth.",
     ),
     "cccd_birth_year_in_future": (
         "Số CCCD cho năm sinh ở tương lai. Hãy kiểm tra chữ số thứ 4 đến 6.",
-        "The number says a year of birth to come. Check digits 4 to 6.",
+        "The year of birth in the number is in the future. Check digits 4 to 6.",
     ),
     "not_a_province_code": ("Mã tỉnh gồm 2 hoặc 3 chữ số.", "A province code has 2 or 3 digits."),
-    "unknown_province": ("Không có tỉnh mang mã này hiện nay.", "No province of today has this code."),
+    "unknown_province": ("Không có tỉnh mang mã này hiện nay.", "No current province has this code."),
     "not_a_ward_code": ("Mã xã gồm 5 chữ số.", "A ward code has 5 digits."),
-    "unknown_ward": ("Tỉnh này không có xã mang mã đó.", "This province has no ward of that code."),
+    "unknown_ward": ("Tỉnh này không có xã mang mã đó.", "This province has no ward with this code."),
     "not_an_agency_code": ("Mã cơ quan BHXH gồm 3 hoặc 5 chữ số.", "An agency code has 3 or 5 digits."),
-    "not_an_upload_id": ("Không phải mã của ảnh đã tải lên.", "Not the id of an upload."),
+    "not_an_upload_id": ("Không phải mã của ảnh đã tải lên.", "Not a valid upload id."),
     "not_an_idempotency_key": (
         "Idempotency-Key gồm 1 đến 128 ký tự ASCII in được.",
         "An Idempotency-Key has 1 to 128 printable ASCII characters.",
     ),
     "repeated": ("Mục này chỉ gửi một lần.", "Send this field only once."),
     "too_deep": ("Nội dung lồng nhau quá {limit} lớp.", "Nested more than {limit} levels deep."),
-    "not_json": ("Nội dung không phải JSON.", "The body is not JSON."),
-    "body_broken": ("Nội dung bị hỏng trên đường gửi.", "The body is broken."),
+    "not_json": ("Nội dung không phải JSON.", "The body is not valid JSON."),
+    "body_broken": ("Nội dung bị hỏng trên đường gửi.", "The body is incomplete or malformed."),
 }

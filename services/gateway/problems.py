@@ -13,26 +13,26 @@ from shared.language.values import Language
 
 
 def language_of(request: Request) -> str:
-    """Return the language the caller reads: Vietnamese, unless English is asked for."""
+    """Return the language of the answer: Vietnamese, unless English is preferred."""
     return request.accept_languages.best_match([str(one) for one in Language]) or Language.VIETNAMESE
 
 
 def present(problem: Problem, request: Request, *_: Any) -> Response:
-    """Return the problem as an answer."""
+    """Return the problem as a response."""
     language = language_of(request)
     which = 1 if language == Language.ENGLISH else 0
     body = {
         "type": f"urn:vssid:problem:{problem.code}",
         "title": TITLES[problem.status][which],
         "status": problem.status,
-        "detail": _said(CODES.get(problem.code, CODES["unexpected"])[which], problem.details),
+        "detail": _filled(CODES.get(problem.code, CODES["unexpected"])[which], problem.details),
         "code": problem.code,
         "request_id": request.environ.get("vssid.request_id", ""),
         "errors": [
             {
                 "field": error.field,
                 "code": error.code,
-                "message": _said(
+                "message": _filled(
                     (FIELDS.get(error.code) or CODES.get(error.code) or FIELDS["invalid"])[which], error.details
                 ),
             }
@@ -51,8 +51,8 @@ def present(problem: Problem, request: Request, *_: Any) -> Response:
     return response
 
 
-def _said(sentence: str, details: Mapping[str, Any]) -> str:
-    """Return the sentence with its values in place; one that lacks a value is still a sentence."""
+def _filled(sentence: str, details: Mapping[str, Any]) -> str:
+    """Return the sentence with its values in place; a missing value leaves its placeholder."""
     try:
         return sentence.format_map(details)
     except (KeyError, IndexError, ValueError):

@@ -1,4 +1,4 @@
-"""The counter of the gateway: every route, and what stands before them."""
+"""The entrypoints of the gateway: every route, and the admission control in front of them."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ from shared.framework.service import Operations, Service
 from shared.language.errors import Problem
 
 
-class Doorkeeper(Operations):
-    """Counts who comes in, beside what every desk's operations do; the web server is the gateway's own."""
+class AdmissionControl(Operations):
+    """Rate limits, beside health, readiness and metrics; they are served by the gateway's own web server."""
 
     serves_itself = False
 
@@ -30,11 +30,11 @@ class Doorkeeper(Operations):
 
 
 class Gateway(PublicRoutes, OfficerRoutes, HookRoutes, OperationsRoutes, Service):
-    """HTTP to the desks and back."""
+    """HTTP to the services and back."""
 
     name = "gateway"
 
-    operations = Doorkeeper()
+    operations = AdmissionControl()
     limits: RateLimits = ClientProvider(RateLimits)
     links: PictureLinks = ClientProvider(PictureLinks)
 

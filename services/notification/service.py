@@ -24,7 +24,7 @@ from services.notification.domain.message import (
     with_password,
 )
 from services.notification.domain.occasion import Occasion
-from services.notification.schemas.message import delivery_told, message_view
+from services.notification.schemas.message import MessageView, delivery_told
 from shared import logs, metrics
 from shared.framework.consumers import listen
 from shared.framework.providers import (
@@ -181,7 +181,7 @@ class Notification(Service):
     def list_messages(self, declaration_id: str) -> list[dict[str, Any]]:
         """Return what was sent about a declaration, the oldest first."""
         with self.database.read() as session:
-            return [message_view(message) for message in models.messages_about(session, declaration_id)]
+            return [MessageView.of(message) for message in models.messages_about(session, declaration_id)]
 
     # what is due
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from services.registration import models
-from services.registration.schemas.address import province_code
+from services.registration.domain.places import province_code
 from shared.language.values import AGENCY_CODE
 from shared.storage.database import open_database
 from shared.storage.imports import ImportRefused, Row, open_csv, read_day, read_rows

@@ -1,7 +1,8 @@
-"""The registration desk's tables, how its things lie in them, and every query."""
+"""Registration's tables, how its things are mapped to them, and every query."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from services.registration.domain.account import Account
 from services.registration.domain.declaration import NUMBER, Applicant, Declaration
+from services.registration.domain.kinds import KINDS, Obstacle
 from services.registration.domain.upload import Upload, form_key, form_of
 from shared.language.errors import NotFound
 from shared.language.values import Address, Agency, Contact, DeclarationKind, IdDocument, Status
@@ -38,7 +40,7 @@ declarations = sa.Table(
     sa.Column("history", sa.JSON, nullable=False),
 )
 PENDING = declarations.c.status == Status.PENDING.value
-# one pending registration a person, whatever arrives at the same instant
+# one pending registration a person, however many are submitted at the same instant
 sa.Index(
     "uq_declarations_pending_register",
     declarations.c.insurance_code,
@@ -78,7 +80,7 @@ uploads = sa.Table(
     sa.Column("declaration_id", sa.String(36), index=True),
 )
 
-erasures = sa.Table(  # files whose rows are gone; a timer deletes them, however often it is interrupted
+erasures = sa.Table(  # files whose rows were deleted; a timer deletes them, however often it is interrupted
     "erasures",
     metadata,
     sa.Column("key", sa.String(120), primary_key=True),
@@ -101,7 +103,7 @@ mapper.map_imperatively(Account, accounts)
 mapper.map_imperatively(Upload, uploads)
 
 
-# Statements that are asked for with every declaration are made once: making them takes longer than sending them.
+# Statements that run for every declaration are built once: building them takes longer than sending them.
 _BY_NUMBER = sa.select(Declaration).where(declarations.c.number == sa.bindparam("number"))
 _BY_NUMBER_LOCKED = _BY_NUMBER.with_for_update()
 _BY_ID_LOCKED = (
@@ -133,36 +135,37 @@ def _open(today: Any) -> Any:
     )
 
 
-def _admission() -> Any:
-    insurance_code = sa.bindparam("insurance_code")
-    account = sa.select(sa.literal("account_exists")).where(accounts.c.insurance_code == insurance_code)
-    pending = sa.select(sa.literal("declaration_pending")).where(
-        PENDING,
-        declarations.c.kind == DeclarationKind.REGISTER.value,
-        declarations.c.insurance_code == insurance_code,
-    )
-    obstacle = account.union_all(pending).limit(1).scalar_subquery().label("obstacle")
+def _obstacle(kind: DeclarationKind, obstacle: Obstacle) -> Any:
+    """Select the obstacle's code where it stands in the way of a person."""
+    insurance_code: Any = sa.bindparam("insurance_code")
+    found = sa.select(sa.literal(obstacle.value))
+    if obstacle is Obstacle.ACCOUNT_EXISTS:
+        return found.where(accounts.c.insurance_code == insurance_code)
+    same_kind = declarations.c.kind == kind.value
+    return found.where(PENDING, same_kind, declarations.c.insurance_code == insurance_code)
+
+
+@cache
+def _admission(kind: DeclarationKind) -> Any:
+    obstacles = [_obstacle(kind, one) for one in KINDS[kind].obstacles]
+    obstacle = sa.union_all(*obstacles).limit(1).scalar_subquery().label("obstacle")
     always = sa.select(sa.literal(1).label("one")).subquery()
     named = agencies.c.code == sa.bindparam("agency_code")
     agency = always.outerjoin(agencies, sa.and_(named, _open(sa.bindparam("today", type_=sa.Date))))
     return sa.select(obstacle, agencies.c.code, agencies.c.name, agencies.c.address).select_from(agency)
 
 
-_ADMISSION = _admission()
-
-
-def admission(session: Session, insurance_code: str, agency_code: str, today: date) -> tuple[str | None, Agency | None]:
-    """Return, in one question, what stands in a person's way and the agency, if it stands today.
-
-    In the way may stand ``account_exists`` or ``declaration_pending``.
-    """
+def admission(
+    session: Session, kind: DeclarationKind, insurance_code: str, agency_code: str, today: date
+) -> tuple[str | None, Agency | None]:
+    """Return, in one query, the first obstacle of the kind in a person's way, and the agency, if it is open today."""
     asked = {"insurance_code": insurance_code, "agency_code": agency_code, "today": today}
-    row = session.execute(_ADMISSION, asked).one()
+    row = session.execute(_admission(kind), asked).one()
     return row.obstacle, Agency(code=row.code, name=row.name, address=row.address) if row.code else None
 
 
 def undecided_declarations(session: Session, now: datetime, limit: int) -> Sequence[Declaration]:
-    """Return declarations past their time that no other timer holds."""
+    """Return pending declarations that are due to expire and that no other instance has locked."""
     query = sa.select(Declaration).where(PENDING, declarations.c.expires_at <= now)
     return session.scalars(query.limit(limit).with_for_update(skip_locked=True)).all()
 
@@ -174,22 +177,23 @@ def account_of(session: Session, insurance_code: str) -> Account | None:
     return session.scalars(_ACCOUNT, {"insurance_code": insurance_code}).first()
 
 
-def uploads_by_id(session: Session, upload_ids: Iterable[str]) -> dict[str, Upload]:
-    query = sa.select(Upload).where(uploads.c.upload_id.in_(list(upload_ids))).with_for_update()
-    return {upload.upload_id: upload for upload in session.scalars(query)}
+def unused_upload(session: Session, upload_id: str) -> Upload | None:
+    """Return an upload, if it is there and no declaration uses it; locked until this transaction ends."""
+    query = sa.select(Upload).where(uploads.c.upload_id == upload_id, uploads.c.declaration_id.is_(None))
+    return session.scalars(query.with_for_update()).first()
 
 
-_TAKE_UPLOADS = (
+_USE_UPLOADS = (
     sa.update(uploads)
     .where(uploads.c.upload_id.in_(sa.bindparam("ids", expanding=True)), uploads.c.declaration_id.is_(None))
-    .values(declaration_id=sa.bindparam("taker"))
+    .values(declaration_id=sa.bindparam("used_by"))
     .returning(uploads.c.upload_id, uploads.c.purpose, uploads.c.key)
 )
 
 
-def take_uploads(session: Session, upload_ids: Iterable[str], declaration_id: str) -> dict[str, tuple[str, str]]:
-    """Mark free uploads as a declaration's; return purpose and key of those that were free, by id."""
-    rows = session.execute(_TAKE_UPLOADS, {"ids": list(upload_ids), "taker": declaration_id})
+def use_uploads(session: Session, upload_ids: Iterable[str], declaration_id: str) -> dict[str, tuple[str, str]]:
+    """Mark unused uploads as a declaration's; return purpose and key of those that were unused, by id."""
+    rows = session.execute(_USE_UPLOADS, {"ids": list(upload_ids), "used_by": declaration_id})
     return {row.upload_id: (row.purpose, row.key) for row in rows}
 
 
@@ -212,7 +216,7 @@ def keys_without_rows(session: Session, keys: Sequence[str]) -> list[str]:
 
 
 def erase_files(session: Session, keys: Iterable[str]) -> None:
-    """Note files to be deleted for good once this transaction has committed."""
+    """Note files to be deleted once this transaction has committed."""
     rows = [{"key": key} for key in keys]
     if rows:
         session.execute(sa.insert(erasures), rows)
@@ -229,12 +233,12 @@ def forget_erasures(session: Session, keys: Iterable[str]) -> None:
 def open_agencies(
     session: Session, today: date, province_code: str | None, after: str, limit: int
 ) -> list[dict[str, Any]]:
-    """Return agencies that stand today, in the order of their codes, after a code."""
+    """Return agencies that are open today, in the order of their codes, after a code."""
     query = sa.select(agencies.c.code, agencies.c.name, agencies.c.address, agencies.c.province_code)
     query = query.where(_open(today), agencies.c.code > after).order_by(agencies.c.code).limit(limit)
     if province_code is not None:
         query = query.where(agencies.c.province_code == province_code)
-    # SQLAlchemy's names of columns are no plain str, and JSON takes no other key
+    # SQLAlchemy's column names are a subclass of str, which JSON does not accept as keys
     return [{str(name): value for name, value in row.items()} for row in session.execute(query).mappings()]
 
 

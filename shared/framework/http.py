@@ -1,9 +1,11 @@
-"""HTTP: routes of the gateway, on nameko's web server, with its limits and its answers to what goes wrong."""
+"""HTTP: routes of the gateway, on nameko's web server, with limits, an id for each request, and problems as answers."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import eventlet
 import orjson
@@ -15,17 +17,31 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
 from shared import logs, metrics, operations
-from shared.language.errors import NotAllowed, NotFound, Problem, TooMany, Unavailable
+from shared.language.errors import (
+    Invalid,
+    NotAllowed,
+    NotFound,
+    Problem,
+    Refusal,
+    Refused,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+    Unsupported,
+)
 
-SOCKET_SECONDS = 15  # a caller who sends or reads more slowly than this is let go
-LAST_CALL_SECONDS = 1.0  # a connection that is kept alive may bring one more request while we leave
-LEAVE_SECONDS = 6.0  # requests under way at the end may take so long; SIGTERM is obeyed within ten
+SOCKET_SECONDS = 15  # a caller who sends or reads more slowly than this is disconnected
+IDLE_SECONDS = 1.0  # a connection that is kept alive may bring one more request during the shutdown
+DRAIN_SECONDS = 6.0  # requests under way at a shutdown may take so long; SIGTERM is obeyed within ten
+
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 log = logs.log(__name__)
 
 
-class Answer(Response):
-    """A JSON answer."""
+class JsonResponse(Response):
+    """A JSON answer, or an empty one."""
 
     def __init__(self, body: Any = None, status: int = 200, headers: dict[str, str] | None = None) -> None:
         super().__init__(
@@ -36,8 +52,8 @@ class Answer(Response):
         )
 
 
-class Web(WebServer):
-    """nameko's web server with a front door (see `FrontDoor`), and with a way to close it that fails no caller."""
+class HttpServer(WebServer):
+    """nameko's web server around an `Application`; it closes without failing a caller."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,11 +61,11 @@ class Web(WebServer):
         self._closed = False
 
     @property
-    def doorkeeper(self) -> Any:
+    def admission(self) -> Any:
         return next(one for one in self.container.dependencies if one.attr_name == "operations")
 
     def get_wsgi_app(self) -> Any:
-        return FrontDoor(self)
+        return Application(self)
 
     def get_wsgi_server(self, sock: Any, wsgi_app: Any, **options: Any) -> Any:
         server = super().get_wsgi_server(sock, wsgi_app, **options)
@@ -64,12 +80,12 @@ class Web(WebServer):
         try:
             self._serv.process_request(connection)
         except OSError:
-            return  # who hangs up in the middle has nothing more to hear
+            return  # the caller closed the connection: there is nobody to answer
         finally:
             self._connections.remove(connection)
 
     def close(self) -> None:
-        """Let nobody in any more, and return when everybody inside has his answer.
+        """Stop accepting connections, and return when every request under way is answered.
 
         An idle connection is not ended at once: its next request may be on the way already.
         """
@@ -78,14 +94,14 @@ class Web(WebServer):
         self._closed = True
         self._serv.keepalive = False
         self._stop_listening()
-        self._wait_for_connections(LAST_CALL_SECONDS)
+        self._wait_for_connections(IDLE_SECONDS)
         for _, sock, state in self._connections:
             if state == wsgi.STATE_IDLE:
                 greenio.shutdown_safe(sock)
-        self._wait_for_connections(LEAVE_SECONDS)
+        self._wait_for_connections(DRAIN_SECONDS)
 
     def _stop_listening(self) -> None:
-        """Take in who stands at the door, then close it: closing alone would turn them away without a word."""
+        """Accept what waits in the backlog, then close the socket: closing alone would reset those connections."""
         self._gt.kill()
         self._sock.settimeout(0)
         try:
@@ -103,19 +119,19 @@ class Web(WebServer):
                 eventlet.sleep(0.02)
 
 
-class FrontDoor:
-    """Every request passes here first.
+class Application:
+    """The WSGI application: every request passes here first.
 
     Operators' pages are answered at once, whatever the workers do; past ``gateway_workers`` requests under
     way the next is turned away; every request has an id, one log line and one answer, never a stack trace.
-    The gateway lends `present` (a problem as a response) and its doorkeeper (`operations`).
+    The gateway provides `present` (a problem as a response) and the admission control (`operations`).
     """
 
-    def __init__(self, server: Web) -> None:
+    def __init__(self, server: HttpServer) -> None:
         container = server.container
         self._service = container.service_cls
         self._settings = container.config["SETTINGS"]
-        self._operations = server.doorkeeper
+        self._operations = server.admission
         self._map = server.make_url_map()
         self._under_way = 0
 
@@ -125,7 +141,7 @@ class FrontDoor:
         usable = given.isascii() and given.isprintable() and 0 < len(given) <= logs.REQUEST_ID_LENGTH
         environ["vssid.request_id"] = given if usable else logs.new_request_id()
         if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
-            environ["wsgi.input_terminated"] = True  # eventlet ends it; werkzeug reads nothing without this
+            environ["wsgi.input_terminated"] = True  # eventlet ends the input; werkzeug reads nothing without this
         began = time.monotonic()
         response, route = self._respond(request)
         response.headers["X-Request-Id"] = environ["vssid.request_id"]
@@ -180,27 +196,82 @@ def problem_of(refusal: HTTPException) -> Problem:
     return NotFound()
 
 
-class Route(HttpRequestHandler):
-    """A method that answers HTTP requests: it takes the request and the path's values, returns an `Answer`.
+class Caller(StrEnum):
+    """Who may call a route."""
 
-    ``limit`` names the rate limit it counts against; the rest is its part of the OpenAPI document: the form it
-    ``takes`` and the view it ``gives`` as ``desk.Schema``, the ``status`` of its answer, and the codes with
-    which it ``refuses``.
+    PUBLIC = "public"
+    OFFICER = "officer"  # with a bearer token
+    CARRIER = "carrier"  # with the signature of a carrier of messages
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a route beside its forms; ``where`` is path, query or header."""
+
+    name: str
+    about: str
+    example: str
+    where: str = "path"
+    pattern: str = ""
+    choices: tuple[str, ...] = ()
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What a route takes, answers and refuses; its part of the OpenAPI document is made from this alone.
+
+    Schemas are named ``service.Schema``, because no service imports another: ``json``, ``form`` (as browsers and
+    carriers send it) and ``query`` for what comes in, ``answer`` for the JSON that goes out (of several, the fields
+    of all). ``file`` is the field of a multipart body that holds the file, ``file_form`` the schema of its other
+    fields; a route may take such a body or JSON. ``media`` are the content types of an answer that is not JSON.
+    ``limit`` is the rate limit it counts against.
     """
 
-    server = Web()
+    json: str = ""
+    form: str = ""
+    query: str = ""
+    file: str = ""
+    file_form: str = ""
+    answer: tuple[str, ...] = ()
+    media: tuple[str, ...] = ()
+    status: int = 200
+    parameters: tuple[Parameter, ...] = ()
+    headers: tuple[str, ...] = ()
+    refuses: tuple[Refusal, ...] = ()
+    idempotent: bool = False
+    limit: str = "reading"
+    caller: Caller = Caller.PUBLIC
+    tag: str = ""
 
-    def __init__(
-        self,
-        method: str,
-        url: str,
-        limit: str = "reading",
-        takes: str = "",
-        gives: str = "",
-        status: int = 200,
-        refuses: tuple[str, ...] = (),
-    ) -> None:
-        self.limit, self.takes, self.gives, self.status, self.refuses = limit, takes, gives, status, refuses
+    @property
+    def has_body(self) -> bool:
+        return bool(self.json or self.form or self.file)
+
+    @property
+    def refusals(self) -> list[Refusal]:
+        """Return all that callers may be refused with: what the route names, and what follows from the rest."""
+        found = [*self.refuses, *TooMany.codes(), *Unavailable.codes("unavailable", "busy")]
+        if self.has_body or self.query or self.idempotent:
+            found += Invalid.codes()
+        if self.has_body:
+            found += [*TooLarge.codes(), *Unsupported.codes()]
+        if self.idempotent:
+            found += Refused.codes("idempotency_key_reused")
+        if self.caller is Caller.OFFICER:
+            found += Unauthenticated.codes()
+        if any(one.where == "path" for one in self.parameters):
+            found += NotFound.codes()
+        return sorted(set(found))
+
+
+class Route(HttpRequestHandler):
+    """A method that answers HTTP requests: it takes the request and the path's values, returns a response."""
+
+    server = HttpServer()
+
+    def __init__(self, method: str, url: str, **declared: Any) -> None:
+        self.operation = Operation(**declared)
         super().__init__(method, url, expected_exceptions=(Problem,))
 
     def stop(self) -> None:
@@ -209,18 +280,9 @@ class Route(HttpRequestHandler):
 
     def handle_request(self, request: Request) -> Response:
         service = self.container.service_cls
-        done = Event()
-        values: dict[str, Any] = request.path_values  # type: ignore[attr-defined]
         try:
-            self.server.doorkeeper.admit(request, self.limit)
-            self.container.spawn_worker(
-                self,
-                (request,),
-                values,
-                context_data={"request_id": request.environ["vssid.request_id"]},
-                handle_result=lambda worker, result, exc_info: self._finish(done, result, exc_info),
-            )
-            return done.wait()
+            self.server.admission.admit(request, self.operation.limit)
+            return self._work(request)
         except Problem as problem:
             if isinstance(problem, TooMany):
                 metrics.TURNED_AWAY.labels("limit").inc()
@@ -229,9 +291,24 @@ class Route(HttpRequestHandler):
             log.exception("request_failed", route=self.url, request_id=request.environ["vssid.request_id"])
             return service.present(Problem("unexpected"), request)
 
-    def _finish(self, done: Event, result: Any, exc_info: Any) -> tuple[Any, Any]:
-        done.send(result, exc_info)
-        return result, exc_info
+    def _work(self, request: Request) -> Response:
+        done = Event()
+        self.container.spawn_worker(
+            self,
+            (request,),
+            request.path_values,  # type: ignore[attr-defined]
+            context_data={"request_id": request.environ["vssid.request_id"]},
+            handle_result=partial(_finish, done),
+        )
+        return done.wait()
 
 
-route = Route.decorator
+def _finish(done: Event, worker: Any, result: Any, exc_info: Any) -> tuple[Any, Any]:
+    done.send(result, exc_info)
+    return result, exc_info
+
+
+def route(method: str, url: str, **declared: Any) -> Callable[[Method], Method]:
+    """Have a method of the gateway answer requests; ``declared`` are the fields of `Operation`."""
+    decorator: Callable[[Method], Method] = Route.decorator(method, url, **declared)
+    return decorator

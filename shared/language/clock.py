@@ -41,6 +41,16 @@ def _holidays() -> "HolidayBase":
     return country_holidays("VN", years=range(2010, 2036))
 
 
+def vietnam_day(moment: datetime) -> date:
+    """Return the day it is in Vietnam."""
+    return moment.astimezone(VIETNAM).date()
+
+
+def stamp(moment: datetime) -> str:
+    """Return a moment in RFC 3339, UTC, to the millisecond."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def utc_now() -> datetime:
     """The clock of the entrypoints; rules and handlers take the time as an argument."""
     return datetime.now(UTC)

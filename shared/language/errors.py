@@ -19,7 +19,7 @@ the gateway turns them into RFC 9457 answers and owns the words people read.
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +29,13 @@ class FieldError:
     field: str
     code: str
     details: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+class Refusal(NamedTuple):
+    """What a route may refuse with: the HTTP status of the problem's class, and the code."""
+
+    status: int
+    code: str
 
 
 class Problem(Exception):
@@ -54,6 +61,11 @@ class Problem(Exception):
         self.retry_after = retry_after
         self.details = details
         super().__init__(self.code)
+
+    @classmethod
+    def codes(cls, *codes: str) -> tuple[Refusal, ...]:
+        """Return the refusals of this class with these codes; without any, with its default code."""
+        return tuple(Refusal(cls.status, code) for code in codes or (cls.default_code,))
 
     def __str__(self) -> str:
         fields = ", ".join(f"{error.field}: {error.code}" for error in self.errors)

@@ -1,8 +1,8 @@
-"""The published language: every fact one desk tells the others, in the order of the story.
+"""The published language: every fact that one service announces to the others, in the order of the story.
 
 An event is complete (nobody calls back), in the past tense, and named by its class; its wire name is
 derived (`DeclarationSubmitted` → ``declaration_submitted``). Fields are never renamed or removed; a new
-one has a default; who listens ignores what he does not know.
+one has a default; listeners ignore fields they do not know.
 """
 
 import re
@@ -10,14 +10,14 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import ClassVar
 
-from shared.language.values import Address, Agency, Contact, IdDocument
+from shared.language.values import Address, Agency, Contact, DeclarationKind, IdDocument
 
 EVENTS: dict[str, type["Event"]] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """A fact. ``speaker`` is the desk that tells it, ``name`` what it is called on the wire."""
+    """A fact. ``speaker`` is the service that announces it, ``name`` what it is called on the wire."""
 
     speaker: ClassVar[str]
     name: ClassVar[str]
@@ -56,7 +56,7 @@ class DeclarationSubmitted(Event, by="registration"):
 
 @dataclass(frozen=True, kw_only=True)
 class DeclarationReceived(Event, by="approval"):
-    """An officer has the declaration in hand."""
+    """An officer received the declaration; it is assigned to them."""
 
     declaration_id: str
     number: str
@@ -65,7 +65,7 @@ class DeclarationReceived(Event, by="approval"):
 
 @dataclass(frozen=True, kw_only=True)
 class DeclarationReturned(Event, by="approval"):
-    """The officer gave the declaration back to the queue."""
+    """The officer returned the declaration to the queue."""
 
     declaration_id: str
     number: str
@@ -87,6 +87,17 @@ class DeclarationApproved(Event, by="approval"):
     contact: Contact
     agency: Agency
     officer: str
+    kind: str = DeclarationKind.REGISTER  # older events were about registrations only
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoReplaced(Event, by="approval"):
+    """An officer replaced a picture of the declaration by a copy of an upload, which is used now."""
+
+    declaration_id: str
+    number: str
+    purpose: str
+    upload_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +115,7 @@ class DeclarationRejected(Event, by="approval"):
 
 @dataclass(frozen=True, kw_only=True)
 class DeclarationWithdrawn(Event, by="registration"):
-    """The applicant took the declaration back before it was decided; its personal data are deleted."""
+    """The applicant withdrew the declaration before it was decided; its personal data are deleted."""
 
     declaration_id: str
     number: str
@@ -125,7 +136,7 @@ class DeclarationExpired(Event, by="registration"):
 class AccountActivated(Event, by="registration"):
     """The person has an account, and a first password that works once, until ``password_expires_at``.
 
-    ``sealed_password`` is encrypted for the notification desk alone (`shared.storage.seals`).
+    ``sealed_password`` is encrypted for notification alone (`shared.storage.seals`).
     """
 
     account_id: str

@@ -63,6 +63,9 @@ class Language(StrEnum):
     ENGLISH = "en"
 
 
+PICTURE_SUFFIXES = (".jpg", ".png", ".webp")  # of the formats in which registration keeps pictures
+
+
 @dataclass(frozen=True)
 class IdDocument:
     """A paper that says who somebody is: ``type`` is cccd, cmnd or passport."""
@@ -128,6 +131,11 @@ def condition(received_at: datetime | None, now: datetime) -> Condition:
     if received_at < working_days_before(now, HANDLING_DAYS):
         return Condition.OVERDUE
     return Condition.RECEIVED
+
+
+def upload_key(purpose: str, upload_id: str, suffix: str) -> str:
+    """Return where an upload lies in the store of files: approval finds it there by its id and purpose."""
+    return f"uploads/{purpose}/{upload_id}{suffix}"
 
 
 def new_id() -> str:

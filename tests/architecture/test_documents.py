@@ -10,14 +10,11 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from services import SERVICES
 from shared import metrics
+from shared.language.events import EVENTS
 from tests.architecture.sources import ROOT, log_events, trees
 from vssid import command, documents
 
-GENERATED = {
-    "events.md": lambda: documents.events_page().encode(),
-    "asyncapi.json": lambda: documents._json(documents.asyncapi()),
-    "openapi.json": lambda: documents._json(documents.openapi()),
-}
+GENERATED = {path.name: path for path in documents.DOCUMENTS}
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
     for path in (*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md"))
@@ -31,7 +28,14 @@ COMMAND = re.compile(r"vssid ((?:[a-z]+ ?)+)")
 
 @pytest.mark.parametrize("name", GENERATED)
 def test_a_generated_document_equals_the_code(name):
-    assert (documents.FOLDER / name).read_bytes() == GENERATED[name](), "run `make docs`"
+    path = GENERATED[name]
+    assert path.read_bytes() == documents.DOCUMENTS[path](), "run `make docs`"
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_every_generated_document_lies_in_the_folder_of_documents(name):
+    """The one that the gateway serves is part of its package; the folder has a link to it."""
+    assert (ROOT / "docs" / name).resolve() == GENERATED[name]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -118,7 +122,7 @@ def test_the_card_of_a_desk_names_what_it_answers_hears_and_tells():
             assert not {one for one in words_of(card["answers"]) if "_" in one} - answers, desk
         hears = {kind.__name__ for where, _, kind in heard if where == desk}
         assert {word for word in words_of(card["hears"]) if word[0].isupper()} == hears, desk
-        tells = {kind.__name__ for kind in documents.EVENTS.values() if kind.speaker == desk}
+        tells = {kind.__name__ for kind in EVENTS.values() if kind.speaker == desk}
         assert {word for word in words_of(card["tells"]) if word[0].isupper()} == tells, desk
 
 

@@ -14,6 +14,7 @@ from services.approval.domain.register import Match
 from services.gateway.phrases import CODES, FIELDS, TITLES
 from services.registration.domain.declaration import ID_NUMBERS
 from shared import forms
+from shared.framework.http import Route
 from shared.framework.rpc import PING, Rpc
 from shared.language import errors
 from shared.language.events import EVENTS
@@ -37,8 +38,9 @@ SPELLED = {
     "match": set(map(str, Match)) - {str(Match.MATCHES), str(Match.UNAVAILABLE)},
     "obstacle": {"account_exists", "declaration_pending"},
     "f'not_a_{document.type}'": {f"not_a_{kind}" for kind in ID_NUMBERS},
-    "str(message)": {forms.REQUIRED, forms.NULL, forms.WRONG_TYPE, forms.UNKNOWN},
-    "message.code": set(),  # refused elsewhere, passed on
+    "str(messages[0])": {forms.REQUIRED, forms.NULL, forms.WRONG_TYPE, forms.UNKNOWN},
+    "messages[0].code": set(),  # refused elsewhere, passed on
+    "str(self.error)": set(),  # given where the validator is made
     "self.code": set(),  # given where the field is declared
     "code": set(),  # an argument: given by who calls
     "forms.WRONG_TYPE": {forms.WRONG_TYPE},
@@ -46,7 +48,15 @@ SPELLED = {
 }
 FALLBACK = {"invalid"}  # the phrase for a field code nobody knows (services/gateway/problems.py)
 # a code's place among the arguments: of a problem the first, of a field the second
-CODE_AT = {**dict.fromkeys(PROBLEMS, 0), "FieldError": 1, "refuse": 0, "refuse_field": 1, "_bad_number": 0, "Code": 1}
+CODE_AT = {
+    **dict.fromkeys(PROBLEMS, 0),
+    "FieldError": 1,
+    "refuse": 0,
+    "refuse_field": 1,
+    "_bad_number": 0,
+    "Code": 1,
+    "Matches": 1,
+}
 
 
 # listeners and events
@@ -187,9 +197,11 @@ def given_codes(tree):
             yield from (
                 one.value.value
                 for one in node.keywords
-                if one.arg == "code" and isinstance(one.value, ast.Constant) and isinstance(one.value.value, str)
+                if one.arg in ("code", "error")
+                and isinstance(one.value, ast.Constant)
+                and isinstance(one.value.value, str)
             )
-        elif isinstance(node, ast.Assign) and dotted(node.targets[0]).endswith("error_messages"):
+        elif isinstance(node, ast.AnnAssign) and dotted(node.target).endswith("error_messages"):
             yield from (one.value for one in getattr(node.value, "values", ()) if isinstance(one, ast.Constant))
 
 
@@ -240,8 +252,41 @@ def test_every_status_has_its_title():
 
 def test_what_a_route_says_it_refuses_with_is_refused_somewhere():
     known = codes()
-    for name, one in documents.entrypoints("gateway"):
-        assert [code for code in getattr(one, "refuses", ()) if code not in known] == [], name
+    for name, one in routes():
+        assert [refusal.code for refusal in one.operation.refuses if refusal.code not in known] == [], name
+
+
+def routes():
+    return [(name, one) for name, one in documents.entrypoints("gateway") if isinstance(one, Route)]
+
+
+def test_a_route_refuses_with_the_class_that_is_raised():
+    """Where a rule raises `Refused("x")`, a route that says `NotFound.codes("x")` would document another status."""
+    raised = raised_statuses()
+    wrong = [
+        f"{name}: {refusal}"
+        for name, one in routes()
+        for refusal in one.operation.refusals
+        if refusal.code in raised and refusal.status not in raised[refusal.code]
+    ]
+    assert wrong == []
+
+
+def raised_statuses():
+    """Return {code: statuses} of every code that is raised by name."""
+    found = {}
+    for _, tree in trees():
+        for name, call in calls(tree):
+            kind = PROBLEMS.get(name.rpartition(".")[2])
+            if kind is not None and call.args and isinstance(call.args[0], ast.Constant):
+                found.setdefault(call.args[0].value, set()).add(kind.status)
+    return found
+
+
+def test_a_route_describes_each_parameter_of_its_path():
+    for name, one in routes():
+        described = [parameter.name for parameter in one.operation.parameters if parameter.where == "path"]
+        assert re.findall(r"<string:(\w+)>", one.url) == described, name
 
 
 # rooms, names, sizes

@@ -12,7 +12,7 @@ from services.registration.domain.declaration import Applicant, Declaration
 from services.registration.domain.upload import Upload, form_key
 from shared.framework.providers import Crew
 from shared.language.clock import utc_now
-from shared.language.events import CardIssued, DeclarationReceived, DeclarationReturned
+from shared.language.events import CardIssued, DeclarationReceived, DeclarationReturned, PhotoReplaced
 from shared.storage.files import FileStore
 from shared.storage.seals import Seal
 from tests.support import facts as people
@@ -30,6 +30,9 @@ EVENTS = {
     "declaration_submitted": facts.declaration_submitted(photos={"portrait": PHOTO}, form_key=form_key(DECLARATION)),
     "declaration_received": DeclarationReceived(declaration_id=DECLARATION, number=NUMBER, version=1, at=LATER),
     "declaration_returned": DeclarationReturned(declaration_id=DECLARATION, number=NUMBER, version=2, at=LATER),
+    "photo_replaced": PhotoReplaced(
+        declaration_id=DECLARATION, number=NUMBER, purpose="portrait", upload_id="upload-2", at=LATER
+    ),
     "declaration_approved": people.declaration_approved(),
     "declaration_rejected": facts.declaration_rejected(),
     "declaration_withdrawn": facts.declaration_withdrawn(),
@@ -98,7 +101,7 @@ def house_of(settings):
         if desk == "registration":
             with database.begin() as session:
                 session.add(declaration())
-                session.add(upload())
+                session.add_all(uploads())
         return House(service, database, service.files)
 
     yield open_
@@ -128,8 +131,12 @@ def declaration():
     )
 
 
-def upload():
-    return Upload("upload-1", "portrait", "image/jpeg", 7, "uploads/upload-1.jpg", people.AT, DECLARATION)
+def uploads():
+    """One that the declaration uses, and one that nobody does."""
+    return (
+        Upload("upload-1", "portrait", "image/jpeg", 7, "uploads/portrait/upload-1.jpg", people.AT, DECLARATION),
+        Upload("upload-2", "portrait", "image/jpeg", 7, "uploads/portrait/upload-2.jpg", people.AT),
+    )
 
 
 @every_listener

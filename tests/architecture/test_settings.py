@@ -1,4 +1,4 @@
-"""Every setting stands in .env.example, in docker-compose.yml where it is needed, and in both READMEs."""
+"""Every setting stands in .env.example, in docker-compose.yml where it is needed, and in docs/operate.md."""
 
 import ast
 import dataclasses
@@ -21,7 +21,6 @@ SERVICES = yaml.safe_load(COMPOSE)["services"]
 COMPOSE_ONLY = ("POSTGRES_PASSWORD", "MAILPIT_PORT", "RABBITMQ_CONSOLE_PORT")
 SETTINGS = {one.name: one for one in dataclasses.fields(Settings)}
 NAMES = [name.upper() for name in SETTINGS]
-ROW = re.compile(r"\| `([A-Z_]+)` \| (?:`([^`]*)`|\([^)]+\)) \| (.+) \|")
 # what every process reads, whatever it serves: listening, logging, the broker
 EVERYWHERE = {"amqp_url", "http_host", "http_port", "log_level", "broker_prefix"}
 # what a class of shared.framework reads for the desk that names it
@@ -41,13 +40,6 @@ def example():
     lines = (ROOT / ".env.example").read_text("utf-8").splitlines()
     entries = [(number, line) for number, line in enumerate(lines) if line and not line.startswith("#")]
     return [(*line.partition("=")[::2], lines[number - 1].removeprefix("# ")) for number, line in entries]
-
-
-def table(page):
-    """Return (name, default, about) of every row of a page's table of settings."""
-    section = documents.SETTINGS_SECTION.search((ROOT / page).read_text("utf-8"))
-    assert section, f"{page} has no section of settings"
-    return [(name, default or "", about) for name, default, about in ROW.findall(section[0])]
 
 
 def properties():
@@ -130,14 +122,9 @@ def test_the_keys_go_to_those_who_need_them_and_to_nobody_else():
     assert holders("LINK_KEY") == {"gateway"}
 
 
-def test_the_readme_shows_the_settings_as_they_are():
-    section = documents.SETTINGS_SECTION.search((ROOT / "README.md").read_text("utf-8"))
+def test_the_operators_page_shows_the_settings_as_they_are():
+    section = documents.SETTINGS_SECTION.search(documents.OPERATE.read_text("utf-8"))
     assert section and section[0] == documents.settings_table(), "run `make docs`"
-
-
-def test_the_vietnamese_readme_shows_the_same_settings():
-    expected = [(name.upper(), documents.written(one.default)) for name, one in SETTINGS.items()]
-    assert [(name, default) for name, default, _ in table("README.vi.md")] == expected
 
 
 def test_both_readmes_are_built_alike():

@@ -15,7 +15,7 @@ from nameko.runners import ServiceRunner
 from werkzeug.wrappers import Request, Response
 
 from shared import logs
-from shared.framework.http import Answer, route
+from shared.framework.http import JsonResponse, route
 from shared.framework.rpc import RpcProxyProvider, rpc
 from shared.framework.service import Operations, Service, configuration
 from shared.settings import read
@@ -49,11 +49,11 @@ class Gateway(Service):
 
     @route("GET", "/ask/<string:number>")
     def ask(self, request: Request, number: str) -> Response:
-        return Answer(self.callee.ask(number=number))
+        return JsonResponse(self.callee.ask(number=number))
 
     @route("GET", "/burst/<string:at_once>/<string:seconds>")
     def burst(self, request: Request, at_once: str, seconds: str) -> Response:
-        return Answer(calls_a_second(self.callee, int(at_once), float(seconds)))
+        return JsonResponse(calls_a_second(self.callee, int(at_once), float(seconds)))
 
     @staticmethod
     def present(problem: Exception, request: Request, *rest: Any) -> Response:

@@ -1,4 +1,4 @@
-"""The cards desk's database, made by its migrations."""
+"""The database of cards, made by its migrations."""
 
 import pytest
 

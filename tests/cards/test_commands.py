@@ -1,4 +1,4 @@
-"""`vssid card …` on a desk's real tables."""
+"""`vssid card …` on the real tables."""
 
 from datetime import date
 

@@ -15,8 +15,8 @@ from services.cards.domain import (
     card_number,
     is_young_child,
     new_card,
-    vietnam_day,
 )
+from shared.language.clock import vietnam_day
 from shared.language.errors import Invalid, Refused
 from shared.language.events import CardIssued
 from tests.support.facts import AGENCY, AT, account_activated
@@ -35,7 +35,7 @@ def group(code: str, level: int, payer: str = Payer.BUDGET) -> Benefit:
     return Benefit(code, "nhóm mẫu", payer, level)
 
 
-def test_who_is_in_no_group_belongs_to_a_household():
+def test_a_person_in_no_group_belongs_to_a_household():
     assert benefit_of([], "1990-03-12", benefits(), TODAY) == HOUSEHOLD
 
 
@@ -137,7 +137,7 @@ def test_a_card_says_whose_it_is_and_from_which_day():
     card = new_card(account_activated(), HOUSEHOLD, card_id="card-1", serial=12, at=AT)
     assert (card.card_number, card.full_name, card.agency) == ("GD4797900000017", "Trần Thị Mẫu", AGENCY)
     assert (card.valid_from, card.five_years_from) == (TODAY, None)
-    assert card.issued() == CardIssued(
+    assert card.issued_event() == CardIssued(
         card_id="card-1",
         account_id="account-1",
         declaration_id="declaration-1",

@@ -1,4 +1,4 @@
-"""Issuing a card, on the desk's real tables."""
+"""Issuing a card, on its real tables."""
 
 from datetime import UTC, date, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Several instances of the desk and one account, on PostgreSQL, where rows really lock."""
+"""Several instances of cards and one account, on PostgreSQL, where rows really lock."""
 
 import threading
 import time
@@ -24,10 +24,10 @@ def database(postgresql_settings):
 
 
 @pytest.fixture
-def desk(database):
-    desk = Cards()
-    desk.database = database
-    return desk
+def cards(database):
+    service = Cards()
+    service.database = database
+    return service
 
 
 def wait_until_somebody_waits_for_a_lock(database, *, seconds=10):
@@ -42,28 +42,28 @@ def wait_until_somebody_waits_for_a_lock(database, *, seconds=10):
     raise AssertionError("nobody waits")
 
 
-def test_who_comes_second_waits_and_finds_the_card_issued(database, desk):
+def test_the_second_waits_and_finds_the_card_issued(database, cards):
     event = account_activated()
     with ThreadPoolExecutor(1) as second:
         with database.begin() as session:
             issue_card(session, event, at=utc_now())
             session.flush()
-            outcome = second.submit(desk.on_account_activated, event)
+            outcome = second.submit(cards.on_account_activated, event)
             wait_until_somebody_waits_for_a_lock(database)
         outcome.result(timeout=10)
     with database.begin() as session:
         card = models.card_of(session, event.account_id)
-    assert announced(database) == [card.issued()]
+    assert announced(database) == [card.issued_event()]
 
 
-def test_two_at_once_issue_one_card_an_account(database, desk):
+def test_two_at_once_issue_one_card_an_account(database, cards):
     events = [account_activated(account_id=f"account-{i}", insurance_code=f"79000{i:05d}") for i in range(ACCOUNTS)]
     together = threading.Barrier(2)
 
     def hear_all():
         for event in events:
             together.wait(timeout=10)
-            desk.on_account_activated(event)
+            cards.on_account_activated(event)
 
     with ThreadPoolExecutor(2) as instances:
         for instance in [instances.submit(hear_all) for _ in range(2)]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 import requests
 
-from services.registration.domain.declaration import TRACKING_LETTERS
+from services.registration.domain.declaration import TRACKING_CHARACTERS
 from tests.support.embedded import AGENCY, PURPOSES, at_once, code_of, done, fields_refused, refused, until
 
 REQUIRED = (
@@ -177,7 +177,7 @@ def test_a_declaration_is_answered_with_all_one_needs_to_go_on(town):
     assert set(declared["agency"]) == {"code", "name", "address"}
     assert declared["agency"]["code"] == AGENCY
     assert "Hóc Môn" in declared["agency"]["name"]
-    assert len(declared["tracking_code"]) == 10 and set(declared["tracking_code"]) <= set(TRACKING_LETTERS)
+    assert len(declared["tracking_code"]) == 10 and set(declared["tracking_code"]) <= set(TRACKING_CHARACTERS)
     submitted, expires = (datetime.fromisoformat(declared[name]) for name in ("submitted_at", "expires_at"))
     assert declared["submitted_at"].endswith("Z")
     assert expires - submitted == timedelta(days=10)
@@ -687,7 +687,7 @@ def test_problems_are_told_in_the_language_asked_for(town, wanted, language):
     assert "Accept-Language" in answer.headers["Vary"]
     said = {
         "vi": ("Yêu cầu chưa đúng", "Mục này là bắt buộc."),
-        "en": ("The request is not in order", "This field is required."),
+        "en": ("The request is not valid", "This field is required."),
     }
     assert (problem["title"], problem["errors"][0]["message"]) == said[language]
 

@@ -126,7 +126,7 @@ def test_five_wrong_tries_lock_even_the_right_password_out(town, guessed):
         refused(answer, 423, "locked")
         assert 14 * 60 < int(answer.headers["Retry-After"]) <= 15 * 60
     past = (datetime.now(UTC) - timedelta(seconds=1)).strftime("%Y-%m-%d %H:%M:%S.%f")
-    town.change("approval", "UPDATE sign_in_tries SET locked_until = ? WHERE username = ?", past, guessed.username)
+    town.change("approval", "UPDATE sign_in_attempts SET locked_until = ? WHERE username = ?", past, guessed.username)
     done(knock(town, guessed.username, guessed.password), 201)
     refused(knock(town, guessed.username, "mat-khau-sai"), 401, "wrong_credentials")
 
@@ -475,7 +475,7 @@ def test_a_forged_link_shows_nothing(town, officer, declared):
         "%00",
         "a" * 5000,
     ):
-        town.problem("GET", f"/photos/{forged}", 404, "link_over" if forged not in ("", "%00") else "not_found")
+        town.problem("GET", f"/photos/{forged}", 404, "link_expired" if forged not in ("", "%00") else "not_found")
 
 
 def test_a_link_is_of_no_use_after_its_time(town, officer, declared):
@@ -488,7 +488,7 @@ def test_a_link_is_of_no_use_after_its_time(town, officer, declared):
     secret = (town.var / "link.key").read_text()
     key = URLSafeTimedSerializer(secret, salt="pictures").loads(token)
     old = URLSafeTimedSerializer(secret, salt="pictures", signer=Yesterday).dumps(key)
-    town.problem("GET", f"/photos/{old}", 404, "link_over")
+    town.problem("GET", f"/photos/{old}", 404, "link_expired")
 
 
 def test_an_officer_replaces_a_picture(town, officer, declared):

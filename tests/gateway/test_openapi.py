@@ -7,6 +7,8 @@ import pytest
 import requests
 import schemathesis
 from hypothesis import HealthCheck, settings
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import validate
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -17,7 +19,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from services.gateway.routes.operations import DOCUMENT
+from shared import forms
 from tests.support.embedded import STRANGER, code_of
+from vssid.documents.openapi import schemas
 
 # The document cannot say what is a name, a picture or a card's code, so not all that fits it is accepted.
 # One officer's token ends with one of the generated calls, so nothing is asked about a chain of calls.
@@ -39,7 +43,7 @@ def described():
 
 
 def secured(case):
-    return bool(case.operation.definition.raw.get("security"))
+    return {"bearer": []} in case.operation.definition.raw["security"]
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +138,73 @@ def test_every_operation_says_what_it_is_and_how_it_refuses(method, path, operat
     refusals = {status: said for status, said in operation["responses"].items() if int(status) >= 400}
     assert {"429", "503"} <= set(refusals)
     assert all(list(said["content"]) == ["application/problem+json"] for said in refusals.values())
+
+
+DOCUMENTED = orjson.loads(DOCUMENT.read_bytes())
+OPERATIONS = pytest.mark.parametrize(("method", "path", "operation"), list(described()), ids=lambda one: str(one)[:60])
+
+
+def test_the_document_is_valid_openapi():
+    validate(DOCUMENTED)
+
+
+def test_the_document_has_an_ascii_title_and_a_server():
+    assert DOCUMENTED["info"]["title"].isascii()
+    assert [server["url"] for server in DOCUMENTED["servers"]] == ["/"]
+
+
+def media(operation):
+    """Yield (where, media type object) of everything an operation takes and answers that has a body of names."""
+    for kind, one in operation.get("requestBody", {}).get("content", {}).items():
+        yield kind, one
+    for answer in operation["responses"].values():
+        for kind, one in answer.get("content", {}).items():
+            if kind.endswith("json"):
+                yield kind, one
+
+
+@OPERATIONS
+def test_every_body_has_an_example_that_fits_its_schema(method, path, operation):
+    for kind, one in media(operation):
+        examples = [example["value"] for example in one.get("examples", {}).values()] or [one["example"]]
+        for example in examples:
+            schema = {**one["schema"], "components": DOCUMENTED["components"]}
+            assert [error.message for error in OAS31Validator(schema).iter_errors(example)] == [], kind
+
+
+@pytest.mark.parametrize("name", ["registration.DeclarationForm", "registration.QrForm", "approval.SignInForm"])
+def test_the_example_of_a_form_is_accepted_by_the_form(name):
+    body = next(
+        one["example"]
+        for _, _, operation in described()
+        for one in operation.get("requestBody", {}).get("content", {}).values()
+        if one["schema"] == {"$ref": f"#/components/schemas/{name.partition('.')[2]}"}
+    )
+    assert set(forms.read(schemas()[name], body)) == set(body)
+
+
+@OPERATIONS
+def test_every_parameter_has_a_type_and_a_description_or_choices(method, path, operation):
+    for one in operation["parameters"]:
+        assert one["schema"]["type"] in ("string", "integer"), one["name"]
+        assert any(word in {**one, **one["schema"]} for word in ("example", "examples", "enum", "description"))
+
+
+@OPERATIONS
+def test_every_answer_names_its_headers(method, path, operation):
+    for status, answer in operation["responses"].items():
+        expected = {"X-Request-Id"} | ({"Retry-After"} if status in ("423", "429", "503") else set())
+        assert set(answer["headers"]) - {"Location"} == expected, status
+    created = [path for _, path, one in described() if "Location" in one["responses"].get("201", {}).get("headers", {})]
+    assert created == ["/api/v1/declarations"]
+
+
+def test_who_may_call_a_route_is_said_of_each():
+    callers = {}
+    for _, _, operation in described():
+        callers.setdefault(str(operation["security"]), set()).add(operation["tags"][0])
+    assert callers == {
+        "[]": {"public", "officer", "operations"},
+        "[{'bearer': []}]": {"officer"},
+        "[{'twilio': []}]": {"carrier"},
+    }

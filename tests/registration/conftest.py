@@ -1,11 +1,12 @@
-"""The registration desk's database, with one agency and the pictures of one applicant in it."""
+"""Registration's database, with one agency and the pictures of one applicant in it."""
 
 from datetime import date
 
 import pytest
 
 from services.registration import models
-from services.registration.domain.upload import Upload, upload_key
+from services.registration.domain.upload import Upload
+from shared.language.values import upload_key
 from tests.support.databases import desk_database
 from tests.support.facts import AGENCY, AT, PHOTOS
 
@@ -41,7 +42,7 @@ def picture(purpose, upload_id, **changes):
         "purpose": purpose,
         "content_type": "image/jpeg",
         "bytes": 1000,
-        "key": upload_key(upload_id, ".jpg"),
+        "key": upload_key(purpose, upload_id, ".jpg"),
         "created_at": AT,
     }
     return Upload(**facts | changes)

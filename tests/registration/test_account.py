@@ -4,13 +4,21 @@ from datetime import timedelta
 
 from services.registration.domain.account import (
     Account,
-    account_activated,
+    account_activated_event,
     first_password,
     open_account,
 )
 from shared.storage.passwords import hash_password, is_password
-from tests.support.facts import ADDRESS, AT, CONTACT, FULL_NAME, ID_DOCUMENT, INSURANCE_CODE, declaration_approved
-from tests.support.facts import account_activated as told
+from tests.support.facts import (
+    ADDRESS,
+    AT,
+    CONTACT,
+    FULL_NAME,
+    ID_DOCUMENT,
+    INSURANCE_CODE,
+    account_activated,
+    declaration_approved,
+)
 
 LATER = AT + timedelta(minutes=5)
 
@@ -38,8 +46,8 @@ def test_an_account_is_opened_with_what_the_officer_approved():
 
 
 def test_an_open_account_is_told_with_its_password_sealed():
-    event = account_activated(opened(), declaration_approved(), "sealed")
-    assert event == told(password_expires_at=LATER + timedelta(hours=72), at=LATER)
+    event = account_activated_event(opened(), declaration_approved(), "sealed")
+    assert event == account_activated(password_expires_at=LATER + timedelta(hours=72), at=LATER)
 
 
 def test_first_passwords_are_readable_and_never_the_same():

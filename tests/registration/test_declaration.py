@@ -1,5 +1,6 @@
-"""The rules of a declaration: how it ends, who may see it, and which paper it may name."""
+"""The rules of a declaration: how it ends, who may see it, and which document it may name."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from services.registration.domain.declaration import (
     expiry,
     new_tracking_code,
 )
+from services.registration.domain.kinds import WrongKind
 from shared.language.errors import FieldError, Invalid, NotFound, Refused
 from shared.language.events import (
     DeclarationExpired,
@@ -93,7 +95,7 @@ every_ending = pytest.mark.parametrize("ending", ENDINGS)
 
 
 def test_a_declaration_that_was_submitted_is_told_whole(declaration):
-    assert declaration.submitted() == DeclarationSubmitted(
+    assert declaration.submit() == DeclarationSubmitted(
         **ABOUT,
         tracking_code="ABCDEFGH23",
         kind="register",
@@ -151,6 +153,16 @@ def test_an_approval_on_its_way_when_the_declaration_expired_still_opens_the_acc
     assert declaration.status == Status.APPROVED
 
 
+@pytest.mark.parametrize("ending", [None, *ENDINGS], ids=str)
+def test_an_approval_of_another_kind_is_refused_and_changes_nothing(declaration, ending):
+    if ending is not None:
+        ENDINGS[ending](declaration)
+    before = replace(declaration)
+    with pytest.raises(WrongKind):
+        declaration.approve(declaration_approved(at=DEADLINE, kind="child"))
+    assert declaration == before
+
+
 def test_a_withdrawn_declaration_is_forgotten_but_for_its_number(declaration):
     assert declaration.withdraw(LATER) == DeclarationWithdrawn(**ABOUT, at=LATER)
     assert (declaration.applicant, declaration.insurance_code) == (None, None)
@@ -164,41 +176,41 @@ def test_an_expired_declaration_is_told_to_the_applicant_and_then_forgotten(decl
     assert (declaration.applicant, declaration.insurance_code) == (None, None)
 
 
-def test_an_officer_takes_the_declaration_and_gives_it_back(declaration):
+def test_a_declaration_is_received_and_returned(declaration):
     assert declaration.condition(LATER) == Condition.AWAITING_VISIT
     declaration.receive(received(1))
     assert (declaration.received_at, declaration.condition(LATER)) == (LATER, Condition.RECEIVED)
-    declaration.give_back(returned(2, DEADLINE))
+    declaration.return_to_queue(returned(2, DEADLINE))
     assert (declaration.received_at, declaration.condition(DEADLINE)) == (None, Condition.AWAITING_VISIT)
 
 
-def test_an_older_hand_that_arrives_late_changes_nothing(declaration):
+def test_an_older_event_that_arrives_late_changes_nothing(declaration):
     declaration.receive(received(3, DEADLINE))
-    declaration.give_back(returned(2))
+    declaration.return_to_queue(returned(2))
     declaration.receive(received(1))
     assert (declaration.received_at, declaration.handled_version) == (DEADLINE, 3)
 
 
-def test_the_same_hand_twice_is_noted_once(declaration):
+def test_the_same_event_twice_is_noted_once(declaration):
     declaration.receive(received(1))
     declaration.receive(received(1))
     assert declaration.history == [{"at": LATER.isoformat(), "what": "received"}]
 
 
 @every_ending
-def test_nobody_takes_a_declaration_that_is_over(declaration, ending):
+def test_a_declaration_that_is_over_is_not_received(declaration, ending):
     ENDINGS[ending](declaration)
     declaration.receive(received(1))
     assert (declaration.received_at, declaration.handled_version) == (None, 0)
 
 
 def test_the_history_tells_everything_in_its_order(declaration):
-    declaration.submitted()
+    declaration.submit()
     declaration.receive(received(1))
     declaration.approve(APPROVAL)
-    declaration.note_account(LATER)
-    declaration.note_card(DEADLINE)
-    declaration.note_card(DEADLINE)
+    declaration.note("account_activated", LATER)
+    declaration.note("card_issued", DEADLINE)
+    declaration.note("card_issued", DEADLINE)
     whats = [entry["what"] for entry in declaration.history]
     assert whats == ["submitted", "received", "approved", "account_activated", "card_issued"]
 
@@ -248,7 +260,7 @@ def fault(type_, number, today=TODAY):
     ["079190000017", "001085000017", "096304000017", "079226000017", "101190000017", "399190000017"],
     ids=["woman of 1990", "man of 1985", "woman of 2004", "boy of this year", "born abroad", "born abroad, last code"],
 )
-def test_a_citizen_s_number_that_can_be_is_taken(number):
+def test_a_citizen_s_number_that_can_be_is_accepted(number):
     assert fault("cccd", number) is None
 
 
@@ -307,7 +319,7 @@ def test_an_old_identity_card_has_nine_digits(number, code):
         ("1234567890123", "not_a_passport"),
     ],
 )
-def test_a_passport_has_six_to_twelve_letters_and_digits(number, code):
+def test_a_passport_has_six_to_twelve_characters(number, code):
     assert fault("passport", number) == code
 
 

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.registration.schemas.declaration import DeclarationForm
-from shared import forms
+from services.registration.schemas.declaration import read_declaration
 from shared.language.errors import Invalid
 from shared.language.values import Address
 from tests.support.facts import PHOTOS, declaration_form
@@ -41,7 +40,7 @@ def sent(place, value):
 
 
 def read(form):
-    return forms.read(DeclarationForm, form)
+    return read_declaration(form)
 
 
 def faults(form):

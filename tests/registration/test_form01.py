@@ -11,19 +11,18 @@ from hypothesis import strategies as st
 
 from services.registration.media.form01 import (
     COMMITMENT,
-    FONTS,
     LEGAL_BASE,
-    FormData,
+    Form01Data,
     agency_rows,
-    form01,
     head_rows,
     next_step,
     person_rows,
     purposes,
 )
+from services.registration.media.form01_pdf import FONTS, print_form01
 from shared.language.values import Address, Agency, DeclarationKind, IdDocument
 
-DECLARATION = FormData(
+DECLARATION = Form01Data(
     number="HS-260503-000017",
     tracking_code="K7QM-2XRD",
     full_name="Nguyễn Văn Thử",
@@ -43,11 +42,11 @@ ESCAPED = {b"\\r": b"\r", b"\\n": b"\n", b"\\t": b"\t"}
 
 
 def text_of(pdf):
-    """Return the words on the pages, line breaks as spaces, by the fonts' own tables of letters."""
+    """Return the words on the pages, line breaks as spaces, by the fonts' own tables of characters."""
     objects = {int(number): body for number, body in OBJECT.findall(pdf)}
-    letters = {name: letters_of(objects, int(number)) for name, number in fonts_of(pdf)}
+    characters = {name: characters_of(objects, int(number)) for name, number in fonts_of(pdf)}
     contents = re.findall(rb"/Contents (\d+) 0 R", pdf)
-    lines = " ".join(words(stream_of(objects[int(number)]), letters) for number in contents)
+    lines = " ".join(words(stream_of(objects[int(number)]), characters) for number in contents)
     return " ".join(lines.split())
 
 
@@ -55,10 +54,10 @@ def fonts_of(pdf):
     return re.findall(rb"/(F\d+) (\d+) 0 R", pdf)
 
 
-def letters_of(objects, font):
+def characters_of(objects, font):
     table = int(re.search(rb"/ToUnicode (\d+) 0 R", objects[font])[1])
     pairs = re.findall(rb"<([0-9A-F]{4})> <([0-9A-F]+)>\n", stream_of(objects[table]))
-    return {int(code, 16): bytes.fromhex(letter.decode()).decode("utf-16-be") for code, letter in pairs}
+    return {int(code, 16): bytes.fromhex(character.decode()).decode("utf-16-be") for code, character in pairs}
 
 
 def stream_of(body):
@@ -66,11 +65,11 @@ def stream_of(body):
     return zlib.decompress(content) if b"/FlateDecode" in body else content
 
 
-def words(content, letters):
+def words(content, characters):
     text, font = [], None
     for found in WRITTEN.finditer(content):
         if found[1]:
-            font = letters[found[1]]
+            font = characters[found[1]]
         elif found[2] is not None:
             codes = re.sub(rb"\\(.)", lambda m: ESCAPED.get(m[0], m[1]), found[2], flags=re.DOTALL)
             text += [font[int.from_bytes(codes[at : at + 2])] for at in range(0, len(codes), 2)]
@@ -88,7 +87,7 @@ def spaced(text):
 
 
 def test_the_paper_shows_everything_declared():
-    pdf = form01(DECLARATION)
+    pdf = print_form01(DECLARATION)
     text = text_of(pdf)
     assert pdf.startswith(b"%PDF-")
     for label, value in [*head_rows(DECLARATION), *person_rows(DECLARATION), *agency_rows(DECLARATION)]:
@@ -110,11 +109,11 @@ def test_the_paper_shows_everything_declared():
     ],
 )
 def test_the_paper_says_what_the_form_must_say(sentence):
-    assert sentence in text_of(form01(DECLARATION))
+    assert sentence in text_of(print_form01(DECLARATION))
 
 
 def test_the_fields_stand_in_the_order_of_the_form():
-    text = text_of(form01(DECLARATION))
+    text = text_of(print_form01(DECLARATION))
     order = ["HS-260503-000017", "TỜ KHAI", "1. ", "2. ", "3. ", "4. ", "5. ", "6. ", "7. ", "Theo Nghị định"]
     order += ["Đăng ký sử dụng phương thức", "8. ", "cam kết", "9. ", "Người khai"]
     places = [text.index(mark) for mark in order]
@@ -189,7 +188,7 @@ def test_long_values_are_wrapped_whole_on_one_page():
         address=replace(DECLARATION.address, street=street, district="Huyện Thử Nghiệm " * 4),
         agency=Agency("07921", agency, street),
     )
-    pdf = form01(declaration)
+    pdf = print_form01(declaration)
     text = text_of(pdf)
     assert pages_of(pdf) == 1
     assert all(spaced(value) in text for value in (name, street, agency))
@@ -197,24 +196,26 @@ def test_long_values_are_wrapped_whole_on_one_page():
 
 
 def test_a_value_longer_than_a_page_goes_on_overleaf():
-    pdf = form01(replace(DECLARATION, full_name="Thử " * 5000))
+    pdf = print_form01(replace(DECLARATION, full_name="Thử " * 5000))
     assert pages_of(pdf) > 1
     assert "(Ký, ghi rõ họ tên)" in text_of(pdf)
 
 
-def test_a_letter_the_font_lacks_leaves_a_box():
-    text = text_of(form01(replace(DECLARATION, full_name="Trần\N{GRINNING FACE} Thị\N{ZERO WIDTH JOINER}\0 Mẫu\n王")))
+def test_a_character_the_font_lacks_leaves_a_box():
+    text = text_of(
+        print_form01(replace(DECLARATION, full_name="Trần\N{GRINNING FACE} Thị\N{ZERO WIDTH JOINER}\0 Mẫu\n王"))
+    )
     assert "Trần□ Thị Mẫu □" in text
 
 
-def test_decomposed_letters_are_written_composed():
-    assert "Nguyễn Văn" in text_of(form01(replace(DECLARATION, full_name="Nguye\u0302\u0303n Văn")))
+def test_decomposed_characters_are_written_composed():
+    assert "Nguyễn Văn" in text_of(print_form01(replace(DECLARATION, full_name="Nguye\u0302\u0303n Văn")))
 
 
-def test_every_vietnamese_letter_is_in_the_font():
+def test_every_vietnamese_character_is_in_the_font():
     marks = ["", "\u0300", "\u0301", "\u0303", "\u0309", "\u0323"]
-    letters = " ".join(vowel + mark for vowel in "aăâeêioôơuưyAĂÂEÊIOÔƠUƯY" for mark in marks) + " đ Đ"
-    text = text_of(form01(replace(DECLARATION, full_name=letters)))
+    characters = " ".join(vowel + mark for vowel in "aăâeêioôơuưyAĂÂEÊIOÔƠUƯY" for mark in marks) + " đ Đ"
+    text = text_of(print_form01(replace(DECLARATION, full_name=characters)))
     assert "□" not in text
 
 
@@ -238,4 +239,4 @@ def test_no_text_breaks_the_paper(name, street, email, agency):
         address=replace(DECLARATION.address, street=street),
         agency=Agency("07921", agency),
     )
-    assert pages_of(form01(declaration)) == 1
+    assert pages_of(print_form01(declaration)) == 1

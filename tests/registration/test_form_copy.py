@@ -1,4 +1,4 @@
-"""The printed form that goes out with the first mail: printed when the declaration is told, not while it is taken."""
+"""The printed form that goes out with the first mail: printed when the event arrives, not during the submission."""
 
 import pytest
 
@@ -11,18 +11,18 @@ from tests.support.facts import declaration_form
 
 
 @pytest.fixture
-def desk(database, tmp_path):
-    desk = Registration()
-    desk.database, desk.declaration_days, desk.files = database, 10.0, GreenFileStore(tmp_path.as_uri())
-    return desk
+def registration(database, tmp_path):
+    service = Registration()
+    service.database, service.declaration_days, service.files = database, 10.0, GreenFileStore(tmp_path.as_uri())
+    return service
 
 
 @pytest.fixture
-def submitted(desk, database):
+def submitted(registration, database):
     """Submit a declaration; return its answer and the fact that was told."""
 
     def submit(**changes):
-        answer = desk.submit_declaration(declaration_form(**{"email_copy": True, **changes}), "vi", None)
+        answer = registration.submit_declaration(declaration_form(**{"email_copy": True, **changes}), "vi", None)
         (event,) = announced(database)
         return answer, event
 
@@ -34,35 +34,35 @@ def stored(tmp_path):
     return lambda: sorted(str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*.pdf"))
 
 
-def test_the_form_is_printed_once_the_declaration_is_told(desk, submitted, stored):
+def test_the_form_is_printed_once_the_event_arrives(registration, submitted, stored):
     _, event = submitted()
     assert stored() == []
-    desk.on_declaration_submitted(event)
+    registration.on_declaration_submitted(event)
     assert stored() == [event.form_key] == [form_key(event.declaration_id)]
 
 
-@pytest.mark.parametrize("changes", [{"email_copy": False}, {"email": None}], ids=["not wished for", "no address"])
-def test_no_form_is_printed_that_no_mail_takes_along(desk, submitted, stored, changes):
+@pytest.mark.parametrize("changes", [{"email_copy": False}, {"email": None}], ids=["not wanted", "no address"])
+def test_no_form_is_printed_that_no_mail_carries(registration, submitted, stored, changes):
     _, event = submitted(**changes)
-    desk.on_declaration_submitted(event)
+    registration.on_declaration_submitted(event)
     assert (event.form_key, stored()) == (None, [])
 
 
-def test_a_declaration_taken_back_before_it_is_printed_leaves_no_form(desk, submitted, stored):
+def test_a_declaration_withdrawn_before_it_is_printed_leaves_no_form(registration, submitted, stored):
     answer, event = submitted()
-    desk.withdraw_declaration(answer["number"], answer["tracking_code"])
-    desk.on_declaration_submitted(event)
+    registration.withdraw_declaration(answer["number"], answer["tracking_code"])
+    registration.on_declaration_submitted(event)
     assert stored() == []
 
 
-def test_a_declaration_taken_back_while_it_is_printed_leaves_no_form(desk, submitted, stored, monkeypatch):
+def test_a_declaration_withdrawn_while_it_is_printed_leaves_no_form(registration, submitted, stored, monkeypatch):
     answer, event = submitted()
-    print_form = service.printed
+    print_form01 = service.printed
 
     def printed(data):
-        desk.withdraw_declaration(answer["number"], answer["tracking_code"])
-        return print_form(data)
+        registration.withdraw_declaration(answer["number"], answer["tracking_code"])
+        return print_form01(data)
 
     monkeypatch.setattr(service, "printed", printed)
-    desk.on_declaration_submitted(event)
+    registration.on_declaration_submitted(event)
     assert stored() == []

@@ -1,4 +1,4 @@
-"""The work of the registration desk, on its real tables."""
+"""The work of registration, on its real tables."""
 
 from datetime import date, timedelta
 
@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from services.registration import models
 from services.registration.domain.account import Account
+from services.registration.domain.kinds import WrongKind
 from services.registration.domain.upload import Upload, form_key
 from services.registration.handlers.account import activate_account
 from services.registration.handlers.declaration import (
@@ -19,7 +20,7 @@ from services.registration.handlers.declaration import (
     submit_declaration,
     withdraw_declaration,
 )
-from services.registration.handlers.upload import drop_unused_uploads, find_upload
+from services.registration.handlers.upload import drop_replacement, drop_unused_uploads
 from services.registration.schemas.declaration import DeclarationForm
 from shared import forms
 from shared.language.errors import FieldError, Invalid, NotFound, Refused
@@ -31,6 +32,7 @@ from shared.language.events import (
     DeclarationReturned,
     DeclarationSubmitted,
     DeclarationWithdrawn,
+    PhotoReplaced,
 )
 from shared.language.values import Address, Condition, Contact, Status
 from tests.registration.conftest import picture
@@ -51,7 +53,7 @@ LATER = AT + timedelta(days=1)
 DEADLINE = AT + timedelta(days=10)
 ADDRESS = Address(province_code="79", province_name="Thành phố Hồ Chí Minh", street="12 Đường Mẫu")
 CONTACT = Contact(phone="+84912345678", email="tran.thi.mau@vidu.example", language="en")
-KEYS = {purpose: f"uploads/{upload_id}.jpg" for purpose, upload_id in PHOTOS.items()}
+KEYS = {purpose: f"uploads/{purpose}/{upload_id}.jpg" for purpose, upload_id in PHOTOS.items()}
 
 
 def submit(database, *, at=AT, **changes):
@@ -117,7 +119,7 @@ def account_of(database, insurance_code=INSURANCE_CODE) -> Account | None:
 # submitted
 
 
-def test_a_declaration_is_kept_and_told(database):
+def test_a_declaration_is_kept_and_announced(database):
     declaration = submit(database)
     assert found(database, declaration) == declaration
     assert (declaration.number, declaration.status) == ("2026-0000001", Status.PENDING)
@@ -146,7 +148,7 @@ def test_numbers_are_counted(database):
     assert (first.number, second.number) == ("2026-0000001", "2026-0000002")
 
 
-def test_a_paper_that_cannot_be_is_refused(database):
+def test_an_impossible_id_number_is_refused(database):
     with pytest.raises(Invalid) as refusal:
         submit(database, id_document={"type": "cmnd", "number": "079190000017"})
     assert refusal.value.errors == (FieldError("id_document.number", "not_a_cmnd"),)
@@ -159,9 +161,9 @@ def test_a_paper_that_cannot_be_is_refused(database):
         {"code": "07921", "closed_on": date(2026, 8, 3)},
         {"code": "07921", "opened_on": date(2026, 8, 4)},
     ],
-    ids=["never heard of", "closed today", "opens tomorrow"],
+    ids=["unknown", "closed today", "opens tomorrow"],
 )
-def test_an_agency_that_does_not_stand_today_is_refused(database, agency):
+def test_an_agency_that_is_not_open_today_is_refused(database, agency):
     with database.begin() as session:
         session.execute(sa.update(models.agencies).values(**agency))
     with pytest.raises(Refused) as refusal:
@@ -172,7 +174,7 @@ def test_an_agency_that_does_not_stand_today_is_refused(database, agency):
     )
 
 
-def test_who_has_a_pending_declaration_makes_no_second_one(database):
+def test_a_person_with_a_pending_declaration_cannot_submit_another(database):
     submit(database)
     with pytest.raises(Refused) as refusal:
         submit(database, photos=fresh_photos(database, 2))
@@ -180,7 +182,7 @@ def test_who_has_a_pending_declaration_makes_no_second_one(database):
     assert len(announced(database)) == rows(database, models.declarations) == 1
 
 
-def test_who_has_an_account_makes_no_declaration(database):
+def test_a_person_with_an_account_cannot_submit_a_declaration(database):
     approve(database, submit(database))
     with pytest.raises(Refused) as refusal:
         submit(database, photos=fresh_photos(database, 2))
@@ -216,13 +218,13 @@ def test_after_the_end_of_one_declaration_another_may_be_made(database, end):
     ],
     ids=["never sent", "sent for another purpose", "mixed up"],
 )
-def test_a_picture_that_is_not_there_is_named_and_none_is_taken(database, photos, fields):
+def test_a_picture_that_is_not_there_is_named_and_none_is_used(database, photos, fields):
     with pytest.raises(Refused) as refusal:
         submit(database, photos=photos)
     assert refusal.value.code == "upload_not_found"
     assert refusal.value.errors == tuple(FieldError(field, "upload_not_found") for field in fields)
     with database.begin() as session:
-        assert find_upload(session, PHOTOS["portrait"]).declaration_id is None
+        assert models.unused_upload(session, PHOTOS["portrait"]) is not None
 
 
 def test_a_picture_of_another_declaration_is_not_there(database):
@@ -231,8 +233,8 @@ def test_a_picture_of_another_declaration_is_not_there(database):
         submit(database, insurance_code="7900000025")
     assert refusal.value.code == "upload_not_found"
     assert len(refusal.value.errors) == 3
-    with database.begin() as session, pytest.raises(NotFound):
-        find_upload(session, PHOTOS["portrait"])
+    with database.begin() as session:
+        assert models.unused_upload(session, PHOTOS["portrait"]) is None
 
 
 # looked up
@@ -270,7 +272,7 @@ def test_a_wrong_number_or_code_finds_nothing(database, call, number, tracking_c
 # handled
 
 
-def test_an_officer_s_hand_is_noted(database):
+def test_a_declaration_is_received_and_returned(database):
     declaration = submit(database)
     heard(database, receive_declaration, DeclarationReceived(**about(declaration), version=1, at=LATER))
     assert found(database, declaration).condition(LATER) == Condition.RECEIVED
@@ -278,7 +280,7 @@ def test_an_officer_s_hand_is_noted(database):
     assert found(database, declaration).condition(LATER) == Condition.AWAITING_VISIT
 
 
-def test_hands_that_overtake_each_other_end_with_the_newest(database):
+def test_of_events_that_overtake_each_other_the_newest_counts(database):
     declaration = submit(database)
     heard(database, return_declaration, DeclarationReturned(**about(declaration), version=2, at=LATER))
     heard(database, receive_declaration, DeclarationReceived(**about(declaration), version=1, at=LATER))
@@ -302,7 +304,7 @@ def test_a_rejection_is_kept_with_its_reason(database):
     ],
     ids=["received", "returned"],
 )
-def test_what_is_told_of_a_declaration_we_do_not_have_fails(database, handler, event):
+def test_an_event_about_an_unknown_declaration_fails(database, handler, event):
     with pytest.raises(NotFound):
         heard(database, handler, event)
 
@@ -310,7 +312,7 @@ def test_what_is_told_of_a_declaration_we_do_not_have_fails(database, handler, e
 # approved
 
 
-def test_an_approval_opens_the_account_and_tells_it(database):
+def test_an_approval_opens_the_account_and_announces_it(database):
     declaration = submit(database)
     approve(database, declaration)
     account = account_of(database)
@@ -361,6 +363,46 @@ def test_a_person_has_one_account_whatever_is_approved(database):
     approve(database, second)
     assert rows(database, models.accounts) == 1
     assert account_of(database).declaration_id == first.declaration_id
+
+
+@pytest.mark.parametrize("kind", ["child", "adjust", "stop", "unheard-of"])
+def test_an_approval_of_a_kind_that_is_no_registration_opens_no_account(database, kind):
+    declaration = submit(database)
+    with database.begin() as session:
+        session.execute(sa.update(models.declarations).values(kind=kind))
+    with pytest.raises(WrongKind):
+        approve(database, declaration, kind=kind)
+    assert account_of(database) is None
+    assert [type(event) for event in announced(database)] == [DeclarationSubmitted]
+    assert found(database, declaration).status == Status.PENDING
+
+
+@pytest.mark.parametrize(("declared", "approved"), [("child", "register"), ("register", "child")])
+def test_an_approval_of_another_kind_than_was_declared_opens_no_account(database, declared, approved):
+    """An older approval service does not say the kind, and the event then says `register`."""
+    declaration = submit(database)
+    with database.begin() as session:
+        session.execute(sa.update(models.declarations).values(kind=declared))
+    with pytest.raises(WrongKind):
+        approve(database, declaration, kind=approved)
+    assert account_of(database) is None
+
+
+def test_an_upload_that_replaced_a_photo_is_dropped_once(database):
+    replaced = PhotoReplaced(
+        declaration_id="declaration-1", number="2026-0000001", purpose="portrait", upload_id=PHOTOS["portrait"], at=AT
+    )
+    heard(database, drop_replacement, replaced)
+    heard(database, drop_replacement, replaced)
+    assert to_erase(database) == {KEYS["portrait"]}
+    assert rows(database, models.uploads) == 2
+
+
+def test_an_upload_that_a_declaration_used_meanwhile_stays(database):
+    declaration = submit(database)
+    replaced = PhotoReplaced(**about(declaration), purpose="portrait", upload_id=PHOTOS["portrait"], at=LATER)
+    heard(database, drop_replacement, replaced)
+    assert (to_erase(database), rows(database, models.uploads)) == (set(), 3)
 
 
 def test_a_card_is_noted_once(database):
@@ -454,6 +496,6 @@ def test_pictures_nobody_used_are_dropped_after_a_day(database):
         assert drop_unused_uploads(session, at=AT + timedelta(hours=24)) == 0
     with database.begin() as session:
         assert drop_unused_uploads(session, at=AT + timedelta(hours=24, seconds=1)) == 3
-    assert to_erase(database) == {f"uploads/{upload_id}.jpg" for upload_id in unused.values()}
+    assert to_erase(database) == {f"uploads/{purpose}/{upload_id}.jpg" for purpose, upload_id in unused.items()}
     with database.begin() as session:
         assert set(session.scalars(sa.select(Upload.upload_id))) == set(PHOTOS.values())

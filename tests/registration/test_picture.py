@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from services.registration.domain.qr import read_qr
-from services.registration.media.picture import read_picture, read_qr_picture
+from services.registration.media.picture import read_picture
+from services.registration.media.qr_picture import read_qr_picture
 from shared.language.errors import FieldError, Invalid, TooLarge, Unsupported
 from shared.language.values import LARGEST_PICTURE
 

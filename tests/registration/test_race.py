@@ -1,4 +1,4 @@
-"""Several instances of the desk and one person, on PostgreSQL, where rows really lock."""
+"""Several instances of registration and one person, on PostgreSQL, where rows really lock."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -26,10 +26,10 @@ def database(postgresql_settings):
 
 
 @pytest.fixture
-def desk(database):
-    desk = Registration()
-    desk.database, desk.declaration_days = database, 10.0
-    return desk
+def registration(database):
+    one = Registration()
+    one.database, one.declaration_days = database, 10.0
+    return one
 
 
 def at_once(act):
@@ -40,7 +40,7 @@ def at_once(act):
     return answers, [one.exception() for one in doing if one.exception() is not None]
 
 
-def test_of_several_declarations_of_one_person_at_once_one_is_taken(desk, database):
+def test_of_several_declarations_of_one_person_at_once_one_is_accepted(registration, database):
     photos = [
         {purpose: f"00000000-0000-4000-9000-{count:04d}{at:08d}" for at, purpose in enumerate(PHOTOS)}
         for count in range(INSTANCES)
@@ -48,21 +48,25 @@ def test_of_several_declarations_of_one_person_at_once_one_is_taken(desk, databa
     with database.begin() as session:
         session.add_all(picture(purpose, one) for ids in photos for purpose, one in ids.items())
     answers, refusals = at_once(
-        lambda count: desk.submit_declaration(declaration_form(photos=photos[count], email_copy=False), "vi", None)
+        lambda count: registration.submit_declaration(
+            declaration_form(photos=photos[count], email_copy=False), "vi", None
+        )
     )
     assert len(answers) == len(announced(database)) == 1
     assert [(type(one), one.code) for one in refusals] == [(Refused, "declaration_pending")] * (INSTANCES - 1)
 
 
-def test_of_several_declarations_with_one_key_at_once_each_gets_the_same_answer(desk, database):
-    answers, refusals = at_once(lambda _: desk.submit_declaration(declaration_form(email_copy=False), "vi", "key-1"))
+def test_of_several_declarations_with_one_key_at_once_each_gets_the_same_answer(registration, database):
+    answers, refusals = at_once(
+        lambda _: registration.submit_declaration(declaration_form(email_copy=False), "vi", "key-1")
+    )
     assert refusals == []
     assert answers == [answers[0]] * INSTANCES
     assert len(announced(database)) == 1
 
 
-def test_an_approval_heard_several_times_at_once_opens_one_account(desk, database):
-    number = desk.submit_declaration(declaration_form(email_copy=False), "vi", None)["number"]
+def test_an_approval_heard_several_times_at_once_opens_one_account(registration, database):
+    number = registration.submit_declaration(declaration_form(email_copy=False), "vi", None)["number"]
     with database.begin() as session:
         declaration = models.get_declaration(session, number)
     approval = declaration_approved(declaration_id=declaration.declaration_id, number=number)
@@ -77,14 +81,14 @@ def test_an_approval_heard_several_times_at_once_opens_one_account(desk, databas
         assert session.scalar(sa.select(sa.func.count()).select_from(models.accounts)) == 1
 
 
-def test_a_clock_that_runs_ahead_of_the_database_ends_no_declaration(desk, monkeypatch):
-    answer = desk.submit_declaration(declaration_form(email_copy=False), "vi", None)
+def test_a_clock_that_runs_ahead_of_the_database_ends_no_declaration(registration, monkeypatch):
+    answer = registration.submit_declaration(declaration_form(email_copy=False), "vi", None)
     monkeypatch.setattr(service, "utc_now", lambda: utc_now() + timedelta(days=11))
-    desk.expire_declarations()
-    assert desk.get_declaration(answer["number"], answer["tracking_code"])["status"] == "pending"
+    registration.expire_declarations()
+    assert registration.get_declaration(answer["number"], answer["tracking_code"])["status"] == "pending"
 
 
 @pytest.mark.parametrize("number", ["2026-0000001\x00", "\ud800"], ids=ascii)
-def test_a_number_postgresql_cannot_be_asked_for_finds_nothing(desk, number):
+def test_a_number_postgresql_cannot_be_asked_for_finds_nothing(registration, number):
     with pytest.raises(NotFound):
-        desk.get_declaration(number, "ABCDEFGH23")
+        registration.get_declaration(number, "ABCDEFGH23")

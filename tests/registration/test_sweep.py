@@ -10,9 +10,15 @@ from tests.support.facts import AT
 
 def test_only_files_that_no_row_names_are_strays(settings):
     with desk_database("registration", settings) as database, database.begin() as session:
-        session.add(Upload("upload-1", "portrait", "image/jpeg", 1, "uploads/upload-1.jpg", AT))
+        session.add(Upload("upload-1", "portrait", "image/jpeg", 1, "uploads/portrait/upload-1.jpg", AT))
         session.execute(sa.text(DECLARED))
-        keys = ["uploads/upload-1.jpg", "uploads/upload-2.jpg", form_key("kept"), form_key("gone"), "incoming/x"]
+        keys = [
+            "uploads/portrait/upload-1.jpg",
+            "uploads/upload-2.jpg",
+            form_key("kept"),
+            form_key("gone"),
+            "incoming/x",
+        ]
         assert models.keys_without_rows(session, keys) == ["uploads/upload-2.jpg", form_key("gone"), "incoming/x"]
 
 

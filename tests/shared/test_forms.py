@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from shared.forms import (
     Accepted,
+    AddressLine,
     Choice,
     Code,
     Count,
     Day,
     Flag,
     Form,
-    Line,
     Mail,
     Mobile,
     Name,
@@ -40,7 +40,7 @@ class WholeForm(Form):
 
     text = Text(20, required=True)
     name = Name(required=True)
-    line = Line(40, required=True)
+    line = AddressLine(40, required=True)
     paragraph = Paragraph(50, required=True)
     code = Code(r"[0-9]{10}", "not_a_code", required=True)
     mobile = Mobile(required=True)

@@ -1,1 +1,1 @@
-"""The rules of the approval desk: plain Python, no framework."""
+"""The rules of approval: plain Python, no framework."""

@@ -1,4 +1,4 @@
-"""An officer: who may sign in, and what happens to who guesses."""
+"""An officer: who may sign in, and when wrong passwords lock a name."""
 
 import hashlib
 import secrets
@@ -8,10 +8,10 @@ from enum import StrEnum
 
 from shared.language.errors import Locked, Unauthenticated
 
-TRIES = 5  # wrong passwords before the account is locked (U10)
-LOCKED_FOR = timedelta(minutes=15)
-TRIES_LIFE = timedelta(days=1)  # wrong tries under a name are forgotten after so long without another
-SESSION_LIFE = timedelta(hours=8)  # a working day
+MAX_ATTEMPTS = 5  # wrong passwords before the name is locked (U10)
+LOCK_LIFETIME = timedelta(minutes=15)
+ATTEMPTS_LIFETIME = timedelta(days=1)  # failed attempts under a name are forgotten after so long without another
+SESSION_LIFETIME = timedelta(hours=8)  # a working day
 
 
 class Role(StrEnum):
@@ -31,42 +31,43 @@ class Officer:
 
 
 @dataclass
-class Tries:
-    """How often somebody tried in vain to sign in under a name, whether there is an officer of that name or not.
+class SignInAttempts:
+    """Failed attempts to sign in under a name, whether there is an officer of that name or not.
 
-    Were only officers locked out, the lock would tell who is one.
+    If only officers were locked out, the lock would reveal who is one.
     """
 
     username: str
-    tried_at: datetime
-    tries: int = 0
+    last_at: datetime
+    attempts: int = 0
     locked_until: datetime | None = None
 
     def count(self, at: datetime) -> None:
-        """Count a try before the password is looked at, so that guesses at the same instant count too.
+        """Count an attempt before its password is compared, so that guesses at the same instant count too.
 
         Raises:
-            Locked: too many wrong tries; ``retry_after`` says how long.
+            Locked: too many failed attempts; ``retry_after`` says how long.
         """
         if self.locked_until is not None and at < self.locked_until:
             raise Locked(retry_after=(self.locked_until - at).total_seconds())
         if self.locked_until is not None:
-            self.tries, self.locked_until = 0, None
-        self.tries += 1
-        self.tried_at = at
-        if self.tries >= TRIES:
-            self.locked_until = at + LOCKED_FOR
+            self.attempts, self.locked_until = 0, None
+        self.attempts += 1
+        self.last_at = at
+        if self.attempts >= MAX_ATTEMPTS:
+            self.locked_until = at + LOCK_LIFETIME
 
 
 @dataclass
 class OfficerSession:
-    """A signed-in officer; the token itself is known to its holder alone."""
+    """A signed-in officer; only its holder knows the token itself."""
 
     token_hash: str
     username: str
     expires_at: datetime
 
     def check_running(self, at: datetime) -> None:
+        """Raise Unauthenticated where the session is over."""
         if at >= self.expires_at:
             raise Unauthenticated
 
@@ -80,4 +81,4 @@ def token_hash(token: str) -> str:
 
 
 def open_session(username: str, token: str, at: datetime) -> OfficerSession:
-    return OfficerSession(token_hash=token_hash(token), username=username, expires_at=at + SESSION_LIFE)
+    return OfficerSession(token_hash=token_hash(token), username=username, expires_at=at + SESSION_LIFETIME)

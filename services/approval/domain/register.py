@@ -46,7 +46,7 @@ def compare(person: Person | None, full_name: str) -> Match:
 
 
 def check_person(person: Person | None, full_name: str) -> Person:
-    """Return the person, if code and name both stand in the register.
+    """Return the person, if the register has this name under the code.
 
     Raises:
         Refused: ``code_not_registered`` or ``name_mismatch``.

@@ -1,6 +1,6 @@
 """A review: a declaration as the officers of one agency see it, and what they may do with it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.approval.domain.register import Person
@@ -11,9 +11,12 @@ from shared.language.events import (
     DeclarationRejected,
     DeclarationReturned,
     DeclarationSubmitted,
+    PhotoReplaced,
 )
 from shared.language.text import search_key
 from shared.language.values import Address, Agency, Condition, Contact, DeclarationKind, IdDocument, Status, condition
+
+OWN_FOLDER = "reviews/"
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Dossier:
 
 @dataclass
 class Review:
-    """One declaration in the queue of its agency. ``version`` counts the hands it passed through."""
+    """One declaration in the queue of its agency. ``version`` counts the times it was received, returned or decided."""
 
     declaration_id: str
     number: str
@@ -58,8 +61,8 @@ class Review:
         if self.agency_code != agency_code:
             raise NotFound
 
-    def take(self, officer: str, *, at: datetime) -> DeclarationReceived | None:
-        """Put the review into an officer's hands; taking it twice changes nothing.
+    def receive(self, officer: str, *, at: datetime) -> DeclarationReceived | None:
+        """Assign the review to an officer; receiving it twice changes nothing.
 
         Raises:
             Refused: ``already_decided``, ``assigned_to_another``.
@@ -72,8 +75,12 @@ class Review:
         self._note("received", officer, at)
         return DeclarationReceived(declaration_id=self.declaration_id, number=self.number, version=self.version, at=at)
 
-    def give_back(self, officer: str, *, at: datetime) -> DeclarationReturned | None:
-        """Put the review back into the queue; giving back what one does not hold changes nothing."""
+    def return_to_queue(self, officer: str, *, at: datetime) -> DeclarationReturned | None:
+        """End the assignment; a review that is assigned to nobody does not change.
+
+        Raises:
+            Refused: ``already_decided``, ``assigned_to_another``.
+        """
         self._check_open(officer, at)
         if self.assigned_to is None:
             return None
@@ -82,20 +89,25 @@ class Review:
         self._note("returned", officer, at)
         return DeclarationReturned(declaration_id=self.declaration_id, number=self.number, version=self.version, at=at)
 
-    def replace_photo(self, purpose: str, key: str, officer: str, *, at: datetime) -> str:
-        """Put a new picture in the place of the declared one; return the key of the old one (S68)."""
+    def replace_photo(self, purpose: str, key: str, upload_id: str, officer: str, *, at: datetime) -> PhotoReplaced:
+        """Replace a declared picture by the one under ``key``, a copy of the upload (S68).
+
+        Raises:
+            NotFound: ``no_such_photo``.
+            Refused: ``already_decided``, ``assigned_to_another``.
+        """
         self._check_open(officer, at)
         assert self.dossier is not None
         if purpose not in self.dossier.photos:
             raise NotFound("no_such_photo")
-        old = self.dossier.photos[purpose]
-        dossier = self.dossier
-        self.dossier = Dossier(dossier.id_document, dossier.address, dossier.contact, {**dossier.photos, purpose: key})
+        self.dossier = replace(self.dossier, photos={**self.dossier.photos, purpose: key})
         self._note(f"photo_replaced:{purpose}", officer, at)
-        return old
+        return PhotoReplaced(
+            declaration_id=self.declaration_id, number=self.number, purpose=purpose, upload_id=upload_id, at=at
+        )
 
     def check_approvable(self, officer: str, *, identity_checked: bool, confirmed: bool, at: datetime) -> None:
-        """Refuse an approval that the rules of the desk do not allow, before the register is asked.
+        """Refuse an approval that the rules do not allow, before the register is asked.
 
         Raises:
             Refused: ``already_decided``, ``assigned_to_another``, ``identity_not_checked``,
@@ -108,7 +120,11 @@ class Review:
             raise Refused("confirmation_required", errors=[FieldError("confirm", "must_be_accepted")])
 
     def approve(self, officer: str, person: Person, *, at: datetime) -> DeclarationApproved:
-        """Decide that the declaration is in order; the register's date of birth and sex go with it."""
+        """Decide that the declaration is in order; the register's date of birth and sex go with it.
+
+        Raises:
+            Refused: ``already_decided``, ``assigned_to_another``.
+        """
         self._check_open(officer, at)
         assert self.dossier is not None and self.insurance_code is not None
         self._decide(Status.APPROVED, officer, None, at)
@@ -124,6 +140,7 @@ class Review:
             contact=self.dossier.contact,
             agency=self.agency,
             officer=officer,
+            kind=self.kind,
             at=at,
         )
 
@@ -131,8 +148,11 @@ class Review:
         """Decide that the declaration is not in order, and say why (S75).
 
         Raises:
-            Refused: ``already_decided``, ``assigned_to_another``.
+            Refused: ``already_decided``, ``assigned_to_another``, ``reason_required``.
         """
+        reason = reason.strip()
+        if not reason:
+            raise Refused("reason_required", errors=[FieldError("reason", "required")])
         self._check_open(officer, at)
         assert self.dossier is not None and self.full_name is not None
         self._decide(Status.REJECTED, officer, reason, at)
@@ -147,13 +167,17 @@ class Review:
             at=at,
         )
 
-    def close(self, status: Status, at: datetime) -> None:
-        """End the review because its declaration ended, and forget whose it was.
+    def is_closed_by(self, status: Status) -> bool:
+        """Say whether a review is closed because its declaration ended so.
 
-        A withdrawal that crossed a decision stands, for the registration desk heard it first; an approval
-        that crossed the expiry stands too, for it was made in time and the account opens.
+        A withdrawal that crossed a decision on its way stands, because registration had it first. An approval that
+        crossed the expiry stands too: it was made in time, and registration opens the account (docs/decisions/0008).
         """
-        if self.dossier is None or (status == Status.EXPIRED and self.status == Status.APPROVED):
+        return not (status == Status.EXPIRED and self.status == Status.APPROVED)
+
+    def close(self, status: Status, at: datetime) -> None:
+        """End the review because its declaration ended, and forget whose it was; closing it again changes nothing."""
+        if self.dossier is None or not self.is_closed_by(status):
             return
         self.status, self.decided_at = status, at
         self.insurance_code = self.full_name = self.name_key = self.dossier = self.reason = None
@@ -173,6 +197,16 @@ class Review:
 
     def _note(self, what: str, officer: str, at: datetime) -> None:
         self.history = [*self.history, {"at": at.isoformat(), "what": str(what), "officer": officer}]
+
+
+def own_picture_key(picture_id: str, suffix: str) -> str:
+    """Return where a picture that an officer brought lies in the store of files."""
+    return f"{OWN_FOLDER}{picture_id}{suffix}"
+
+
+def is_own_picture(key: str) -> bool:
+    """Say whether an officer brought the picture; the others are registration's."""
+    return key.startswith(OWN_FOLDER)
 
 
 def open_review(event: DeclarationSubmitted) -> Review:

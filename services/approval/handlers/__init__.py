@@ -1,1 +1,1 @@
-"""The work of the approval desk: get, act, announce."""
+"""The work of approval: get, act, announce."""

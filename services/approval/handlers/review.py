@@ -1,5 +1,6 @@
-"""Reviews: opened, taken, decided, closed."""
+"""Reviews: opened, searched, received, decided, closed. Officers are known by their token."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,93 +9,125 @@ from sqlalchemy.orm import Session
 from services.approval import models
 from services.approval.domain.officer import Officer
 from services.approval.domain.register import Person
-from services.approval.domain.review import Review
+from services.approval.domain.review import Review, is_own_picture
 from services.approval.domain.review import open_review as review_for
+from services.approval.handlers.officer import officer_of
 from shared.language.errors import NotFound
 from shared.language.events import DeclarationExpired, DeclarationSubmitted, DeclarationWithdrawn
 from shared.language.values import Status
 from shared.storage.database import insert
 from shared.storage.outbox import announce
 
-OWN_FOLDER = "reviews/"  # pictures that officers brought
+Ending = DeclarationWithdrawn | DeclarationExpired
 
 
 def open_review(session: Session, event: DeclarationSubmitted) -> None:
     """Put the declaration into the queue of its agency; a declaration that comes again changes nothing."""
     if models.review_of(session, event.declaration_id) is None:
         insert(session, models.reviews, review_for(event))
+        models.note_used_uploads(session, event.photos.values())
 
 
-def close_review(session: Session, event: DeclarationWithdrawn | DeclarationExpired) -> None:
+def pictures_to_delete(session: Session, event: Ending) -> list[str]:
+    """Return the keys of the pictures that officers brought to a review which this event closes.
+
+    The other pictures are registration's, which deletes them itself.
+    """
+    review = models.review_of(session, event.declaration_id)
+    if review is None or review.dossier is None or not review.is_closed_by(_status(event)):
+        return []
+    return [key for key in review.dossier.photos.values() if is_own_picture(key)]
+
+
+def close_review(session: Session, event: Ending) -> None:
     """End the review of a declaration that ended.
 
     Raises:
-        NotFound: the declaration itself was not heard of yet; the event comes again.
+        NotFound: the declaration itself has not arrived yet; the event comes again.
     """
     review = models.review_of(session, event.declaration_id, for_update=True)
     if review is None:
         raise NotFound
-    review.close(Status.WITHDRAWN if isinstance(event, DeclarationWithdrawn) else Status.EXPIRED, event.at)
+    review.close(_status(event), event.at)
 
 
-def find_review(session: Session, officer: Officer, number: str) -> Review:
+def _status(event: Ending) -> Status:
+    return Status.WITHDRAWN if isinstance(event, DeclarationWithdrawn) else Status.EXPIRED
+
+
+def search_reviews(session: Session, token: str, search: dict[str, Any], *, at: datetime) -> Sequence[Review]:
+    """Return the reviews of the officer's agency that fit the search, oldest first, one more than its ``limit``."""
+    return models.reviews_found(session, officer_of(session, token, at=at).agency_code, search, at)
+
+
+def find_review(session: Session, token: str, number: str, *, at: datetime) -> Review:
+    officer = officer_of(session, token, at=at)
     review = models.get_review(session, number)
     review.check_agency(officer.agency_code)
     return review
 
 
-def take_review(session: Session, officer: Officer, number: str, *, at: datetime) -> Review:
-    review = _hold_review(session, officer, number)
-    event = review.take(officer.username, at=at)
+def receive_declaration(session: Session, token: str, number: str, *, at: datetime) -> Review:
+    officer, review = _lock_review(session, token, number, at)
+    event = review.receive(officer.username, at=at)
     if event is not None:
         announce(session, event)
     return review
 
 
-def give_back_review(session: Session, officer: Officer, number: str, *, at: datetime) -> Review:
-    review = _hold_review(session, officer, number)
-    event = review.give_back(officer.username, at=at)
+def return_declaration(session: Session, token: str, number: str, *, at: datetime) -> Review:
+    officer, review = _lock_review(session, token, number, at)
+    event = review.return_to_queue(officer.username, at=at)
     if event is not None:
         announce(session, event)
     return review
 
 
 def replace_photo(
-    session: Session, officer: Officer, number: str, purpose: str, key: str, *, at: datetime
-) -> tuple[Review, str]:
-    """Put a picture in the place of the declared one; return the review and the old picture's key."""
-    review = _hold_review(session, officer, number)
-    return review, review.replace_photo(purpose, key, officer.username, at=at)
+    session: Session, token: str, number: str, purpose: str, key: str, upload_id: str, *, at: datetime
+) -> tuple[Review, str | None]:
+    """Replace a declared picture by the one under ``key``.
+
+    Return the review, and the key of the old picture where that is to be deleted: one that an officer brought.
+
+    Raises:
+        NotFound: ``upload_not_found``, the upload is used already; ``no_such_photo``.
+    """
+    officer, review = _lock_review(session, token, number, at)
+    if models.is_upload_used(session, upload_id):
+        raise NotFound("upload_not_found")
+    old = review.dossier.photos.get(purpose) if review.dossier else None
+    announce(session, review.replace_photo(purpose, key, upload_id, officer.username, at=at))
+    models.use_upload(session, upload_id)
+    return review, old if old is not None and is_own_picture(old) else None
 
 
-def check_approvable(session: Session, officer: Officer, number: str, form: dict[str, Any], *, at: datetime) -> Review:
-    review = find_review(session, officer, number)
+def check_approvable(session: Session, token: str, number: str, form: dict[str, Any], *, at: datetime) -> Review:
+    """Return the review, where the rules allow its approval before the register is asked."""
+    officer = officer_of(session, token, at=at)
+    review = models.get_review(session, number)
+    review.check_agency(officer.agency_code)
     review.check_approvable(
         officer.username, identity_checked=form["identity_checked"], confirmed=form["confirm"], at=at
     )
     return review
 
 
-def approve_declaration(session: Session, officer: Officer, number: str, person: Person, *, at: datetime) -> Review:
-    review = _hold_review(session, officer, number)
+def approve_declaration(session: Session, token: str, number: str, person: Person, *, at: datetime) -> Review:
+    officer, review = _lock_review(session, token, number, at)
     announce(session, review.approve(officer.username, person, at=at))
     return review
 
 
-def reject_declaration(session: Session, officer: Officer, number: str, reason: str, *, at: datetime) -> Review:
-    review = _hold_review(session, officer, number)
+def reject_declaration(session: Session, token: str, number: str, reason: str, *, at: datetime) -> Review:
+    officer, review = _lock_review(session, token, number, at)
     announce(session, review.reject(officer.username, reason, at=at))
     return review
 
 
-def own_pictures(review: Review) -> list[str]:
-    """Return the keys of the pictures that officers brought; the others are the registration desk's."""
-    photos = review.dossier.photos.values() if review.dossier else ()
-    return [key for key in photos if key.startswith(OWN_FOLDER)]
-
-
-def _hold_review(session: Session, officer: Officer, number: str) -> Review:
-    """Return the review, locked until this transaction ends: of two decisions the second sees the first."""
+def _lock_review(session: Session, token: str, number: str, at: datetime) -> tuple[Officer, Review]:
+    """Return officer and review, locked until this transaction ends: of two decisions the second sees the first."""
+    officer = officer_of(session, token, at=at)
     review = models.get_review(session, number, for_update=True)
     review.check_agency(officer.agency_code)
-    return review
+    return officer, review

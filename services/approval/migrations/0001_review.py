@@ -1,4 +1,4 @@
-"""Reviews, officers, the household register, and what every desk has."""
+"""Reviews, officers, the household register, and what every service has."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Wrong tries to sign in, counted under any name."""
+"""Failed attempts to sign in, counted under any name."""
 
 import sqlalchemy as sa
 from alembic import op

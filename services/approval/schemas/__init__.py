@@ -1,1 +1,1 @@
-"""What comes in to the approval desk, and what goes out."""
+"""What comes in to approval, and what goes out."""

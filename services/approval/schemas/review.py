@@ -2,40 +2,57 @@
 
 import base64
 import binascii
-from dataclasses import asdict
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from marshmallow import Schema, fields, post_load
+from marshmallow import fields, post_load
 
 from services.approval.domain.register import Match
 from services.approval.domain.review import Review
-from shared.forms import Choice, Code, Count, Day, Flag, Form, Paragraph, Text, read
+from shared.forms import (
+    Choice,
+    Code,
+    Count,
+    Day,
+    Flag,
+    Form,
+    Paragraph,
+    PlainText,
+    Text,
+    UtcTime,
+    View,
+)
 from shared.language.clock import VIETNAM
-from shared.language.errors import FieldError, Invalid, Refused
-from shared.language.values import Condition, DeclarationKind, Status
+from shared.language.errors import FieldError, Invalid
+from shared.language.values import INSURANCE_CODE, Condition, DeclarationKind, Purpose, Status
 
-FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 1, 1)  # a zone's hours do not lead out of the calendar
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 1, 1)  # so that a time zone's hours do not leave the calendar
+DECIDED = (Status.APPROVED, Status.REJECTED, Status.EXPIRED, Status.WITHDRAWN)
+# What the history of a dossier may say: its states, and what happened between them
+HISTORY = ("submitted", "received", "returned", *(f"photo_replaced:{purpose}" for purpose in Purpose), *DECIDED)
+NUMBER, CODE, NAME, OFFICER = "2026-0000123", "7900000017", "Trần Thị Mẫu", "canbo.mot"
+LINK = "https://vssid.example/api/v1/photos/InVwbG9hZHMvYS5qcGci.aow1Kg.9mQ1cN0xq0Jq0mXhX4mC0t0Jq0k"
 
 
 class SignInForm(Form):
-    username = Text(60, required=True)
-    password = Paragraph(200, required=True)
+    username = Text(60, required=True, example=OFFICER)
+    password = Paragraph(200, required=True, example="mat-khau-can-bo-mot")
 
 
 class ReviewSearchForm(Form):
     """The five criteria (S66), the kind, a name, and the page."""
 
-    number = Text(20, load_default=None)
-    insurance_code = Code(r"[0-9]{10}", "not_an_insurance_code", load_default=None)
-    from_ = Day(data_key="from", load_default=None)
-    to = Day(load_default=None)
+    number = Text(20, load_default=None, example=NUMBER)
+    insurance_code = Code(INSURANCE_CODE.pattern, "not_an_insurance_code", load_default=None, example=CODE)
+    from_ = Day(data_key="from", load_default=None, about="Submitted on this day of Vietnam or later.")
+    to = Day(load_default=None, about="Submitted on this day of Vietnam or earlier.")
     condition = Choice(Condition, load_default=None)
     status = Choice(Status, load_default=None)
     kind = Choice(DeclarationKind, load_default=None)
-    q = Text(100, load_default=None)
-    limit = Count(1, 100, load_default=50)
-    cursor = Text(200, load_default=None)
+    q = Text(100, load_default=None, about="Part of the name, with or without accents.", example="tran thi mau")
+    limit = Count(1, 100, load_default=50, example=50)
+    cursor = Text(200, load_default=None, about="`next_cursor` of the page before.")
 
     @post_load
     def bounded(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -46,122 +63,116 @@ class ReviewSearchForm(Form):
 
 
 class ApprovalForm(Form):
-    identity_checked = Flag(load_default=False)
-    confirm = Flag(load_default=False)
+    """What the officer saw and confirms."""
+
+    identity_checked = Flag(load_default=False, about="Person and papers were compared.", example=True)
+    confirm = Flag(load_default=False, about="The changes of an `adjust` were looked at.", example=False)
 
 
 class RejectionForm(Form):
-    reason = Paragraph(500, load_default="", allow_none=True)
+    """Why the declaration is not accepted (S75)."""
+
+    reason = Paragraph(500, load_default="", allow_none=True, example="Thiếu chữ ký trên tờ khai.")
 
 
-class OfficerSessionView(Schema):
-    token = fields.String(required=True)
-    expires_at = fields.AwareDateTime(required=True)
+class OfficerSessionView(View):
+    """What an officer sends as `Authorization: Bearer …` from now on."""
+
+    token = PlainText(required=True, example="q0mXhX4mC0t0Jq0kq0mXhX4mC0t0Jq0kq0mXhX4mC0t")
+    expires_at = UtcTime(required=True, example="2026-08-03T10:15:00.000Z")
 
 
-class ReviewItem(Schema):
-    """A line of the queue."""
+class ReviewItem(View):
+    """A row of the queue."""
 
-    number = fields.String(required=True)
-    kind = fields.String(required=True)
-    insurance_code = fields.String(required=True, allow_none=True)
-    full_name = fields.String(required=True, allow_none=True)
-    status = fields.String(required=True)
-    condition = fields.String(required=True, allow_none=True)
-    submitted_at = fields.AwareDateTime(required=True)
-    expires_at = fields.AwareDateTime(required=True)
-    assigned_to = fields.String(required=True, allow_none=True)
+    number = PlainText(required=True, example=NUMBER)
+    kind = Choice(DeclarationKind, required=True)
+    insurance_code = PlainText(required=True, allow_none=True, example=CODE)
+    full_name = PlainText(required=True, allow_none=True, example=NAME)
+    status = Choice(Status, required=True)
+    condition = Choice(Condition, required=True, allow_none=True)
+    submitted_at = UtcTime(required=True)
+    expires_at = UtcTime(required=True, example="2026-08-13T02:15:00.000Z")
+    assigned_to = PlainText(required=True, allow_none=True, example=OFFICER)
 
 
-class ReviewList(Schema):
+class ReviewList(View):
+    """A page of the queue."""
+
     items = fields.List(fields.Nested(ReviewItem), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
+    next_cursor = PlainText(required=True, allow_none=True)
 
 
-class RegisterCheckView(Schema):
+class RegisterCheckView(View):
     """What the household register says of the code and the name; advice, the officer decides."""
 
-    result = fields.String(required=True)
+    result = Choice(Match, required=True)
 
 
-class ReviewHistoryView(Schema):
-    at = fields.AwareDateTime(required=True)
-    what = fields.String(required=True)
-    officer = fields.String(required=True)
+class ReviewHistoryView(View):
+    """One step of a dossier, and the officer who took it; empty where it was nobody."""
+
+    at = UtcTime(required=True)
+    what = Choice(HISTORY, required=True)
+    officer = PlainText(required=True, example=OFFICER)
+
+
+class IdDocumentView(View):
+    """The paper that says who the applicant is."""
+
+    type = Choice(("cccd", "cmnd", "passport"), required=True)
+    number = PlainText(required=True, example="079185000017")
+
+
+class AddressView(View):
+    """A contact address by today's provinces and wards; the district is free text, from an older paper."""
+
+    province_code = PlainText(required=True, example="79")
+    province_name = PlainText(required=True, example="Thành phố Hồ Chí Minh")
+    street = PlainText(required=True, example="12/3 đường Thử Nghiệm, ấp Mẫu")
+    ward_code = PlainText(required=True, allow_none=True, example="27559")
+    ward_name = PlainText(required=True, allow_none=True, example="Xã Hóc Môn")
+    district = PlainText(required=True, allow_none=True, example="Hóc Môn")
 
 
 class ReviewView(ReviewItem):
-    """A whole dossier. ``photos`` are links that work for five minutes."""
+    """A whole dossier. ``photos`` are links by purpose that work for five minutes."""
 
-    declaration_id = fields.String(required=True)
-    id_document = fields.Dict(allow_none=True)
-    address = fields.Dict(allow_none=True)
-    phone = fields.String(allow_none=True)
-    email = fields.String(allow_none=True)
-    photos = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
-    register_check = fields.Nested(RegisterCheckView, allow_none=True)
-    decided_at = fields.AwareDateTime(allow_none=True)
-    decided_by = fields.String(allow_none=True)
-    reason = fields.String(allow_none=True)
+    declaration_id = PlainText(required=True, example="8d0c0f9e-6a1b-4a55-9a58-2f6a4f0a7c11")
+    id_document = fields.Nested(IdDocumentView, required=True, allow_none=True)
+    address = fields.Nested(AddressView, required=True, allow_none=True)
+    phone = PlainText(required=True, allow_none=True, example="+84912345678")
+    email = PlainText(required=True, allow_none=True, example="tran.thi.mau@vidu.example")
+    photos = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(metadata={"format": "uri"}),
+        required=True,
+        metadata={"examples": [{"portrait": LINK, "id_front": LINK, "id_back": LINK}]},
+    )
+    register_check = fields.Nested(RegisterCheckView, required=True, allow_none=True)
+    decided_at = UtcTime(required=True, allow_none=True)
+    decided_by = PlainText(required=True, allow_none=True, example=OFFICER)
+    reason = PlainText(required=True, allow_none=True, example="Thiếu chữ ký trên tờ khai.")
     history = fields.List(fields.Nested(ReviewHistoryView), required=True)
 
-
-class DecisionView(Schema):
-    status = fields.String(required=True)
-
-
-def rejection_reason(form: Any) -> str:
-    """Return the reason of a rejection.
-
-    Raises:
-        Refused: ``reason_required`` (S75).
-    """
-    reason = str(read(RejectionForm, form)["reason"] or "").strip()
-    if not reason:
-        raise Refused("reason_required", errors=[FieldError("reason", "required")])
-    return reason
+    @classmethod
+    def of(cls, thing: Review, now: datetime | None = None, **also: Any) -> dict[str, Any]:
+        """Return the whole dossier; the pictures by their keys, which the gateway turns into links."""
+        dossier = thing.dossier
+        personal = {**vars(dossier), **vars(dossier.contact)} if dossier else {"photos": {}}
+        return super().of(thing, now, **personal, **also)
 
 
-def review_item(review: Review, now: datetime) -> dict[str, Any]:
-    return {
-        "number": review.number,
-        "kind": review.kind,
-        "insurance_code": review.insurance_code,
-        "full_name": review.full_name,
-        "status": review.status,
-        "condition": review.condition(now),
-        "submitted_at": stamp(review.submitted_at),
-        "expires_at": stamp(review.expires_at),
-        "assigned_to": review.assigned_to,
-    }
+class DecisionView(View):
+    """What the officer decided."""
+
+    status = Choice((Status.APPROVED, Status.REJECTED), required=True)
 
 
-def review_view(review: Review, match: Match | None, now: datetime) -> dict[str, Any]:
-    """Return the whole dossier; the pictures by their keys, which the gateway turns into links."""
-    dossier = review.dossier
-    return {
-        **review_item(review, now),
-        "declaration_id": review.declaration_id,
-        "id_document": asdict(dossier.id_document) if dossier else None,
-        "address": asdict(dossier.address) if dossier else None,
-        "phone": dossier.contact.phone if dossier else None,
-        "email": dossier.contact.email if dossier else None,
-        "photos": dossier.photos if dossier else {},
-        "register_check": {"result": match} if match else None,
-        "decided_at": stamp(review.decided_at) if review.decided_at else None,
-        "decided_by": review.decided_by,
-        "reason": review.reason,
-        "history": [{**entry, "at": stamp(datetime.fromisoformat(entry["at"]))} for entry in review.history],
-    }
-
-
-def review_list(found: Any, limit: int, now: datetime) -> dict[str, Any]:
+def review_list(found: Sequence[Review], limit: int, now: datetime) -> dict[str, Any]:
     page = found[:limit]
     more = len(found) > len(page)
-    return {
-        "items": [review_item(review, now) for review in page],
-        "next_cursor": write_cursor(page[-1]) if more else None,
-    }
+    return ReviewList.of({"items": page, "next_cursor": write_cursor(page[-1]) if more else None}, now)
 
 
 def write_cursor(last: Review) -> str:
@@ -175,15 +186,10 @@ def read_cursor(text: str | None) -> tuple[datetime, str] | None:
     try:
         moment, number = base64.urlsafe_b64decode(text).decode().split("|")
         if not number.isprintable():
-            raise ValueError("no number of ours")
+            raise ValueError("not printable")
         return datetime.fromisoformat(moment).astimezone(UTC), number
     except (ValueError, OverflowError, binascii.Error):
         raise Invalid(errors=[FieldError("cursor", "not_a_cursor")]) from None
-
-
-def stamp(moment: datetime) -> str:
-    """Return a moment in RFC 3339, UTC, to the second's thousandth."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _midnight(day: date | None, days: int = 0) -> datetime | None:

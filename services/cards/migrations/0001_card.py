@@ -1,4 +1,4 @@
-"""Cards, who is in which group, what each group is entitled to, and what every desk has."""
+"""Cards, who is in which group, what each group is entitled to, and what every service has."""
 
 import csv
 from datetime import date
@@ -54,7 +54,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(200), nullable=False),
     )
     op.bulk_insert(benefit_levels, [_level(row) for row in csv.DictReader(LEVELS.read_text("utf-8").splitlines())])
-    _create_house_tables()
+    _create_common_tables()
     if op.get_bind().dialect.name == "postgresql":
         op.execute("CREATE SEQUENCE card_serial")
 
@@ -72,8 +72,8 @@ def _level(row: dict[str, str]) -> dict[str, object]:
     return {**row, "level": int(row["level"]), **days}
 
 
-def _create_house_tables() -> None:
-    """What shared.storage.database gives to every desk: the outbox, remembered answers, and counters."""
+def _create_common_tables() -> None:
+    """What shared.storage.database gives to every service: the outbox, idempotency keys, and counters."""
     op.create_table(
         "outbox",
         sa.Column("position", BigId, autoincrement=True, primary_key=True),

@@ -1,13 +1,15 @@
-"""For carriers: what became of a message they took."""
+"""For carriers of messages: whether a message arrived."""
 
 from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
 from services.gateway.bodies import form_of
-from shared.framework.http import Answer, route
+from services.gateway.routes.parameters import MESSAGE_ID
+from shared.framework.http import Caller, JsonResponse, route
 from shared.framework.providers import SettingProvider
 from shared.framework.rpc import RpcProxyProvider
+from shared.language.errors import Forbidden
 
 LONGEST_SIGNATURE = 100
 
@@ -20,13 +22,15 @@ class HookRoutes:
         "POST",
         "/hooks/twilio/<string:message_id>",
         limit="hooks",
-        takes="notification.TwilioForm",
+        caller=Caller.CARRIER,
+        form="notification.TwilioForm",
         status=204,
-        refuses=("wrong_signature",),
+        parameters=(MESSAGE_ID,),
+        refuses=Forbidden.codes("wrong_signature"),
     )
     def note_delivery(self, request: Request, message_id: str) -> Response:
-        """Take a status call-back of Twilio's; who has the token checks its signature."""
-        # signed is the address Twilio was given, whatever the proxies in front made of it
+        """Take a status call-back of Twilio; notification, which has the token, checks its signature."""
+        # the signature covers the address that Twilio was given, not what proxies made of it
         query = request.query_string.decode("ascii", "replace")
         self.notification.note_delivery(
             message_id=message_id,
@@ -34,4 +38,4 @@ class HookRoutes:
             form=form_of(request),
             signature=request.headers.get("X-Twilio-Signature", "")[:LONGEST_SIGNATURE],
         )
-        return Answer(status=204)
+        return JsonResponse(status=204)

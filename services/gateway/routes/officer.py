@@ -6,21 +6,22 @@ from werkzeug.wrappers import Request, Response
 
 from services.gateway.bodies import json_of
 from services.gateway.identity import PictureLinks, bearer_token
-from shared.framework.http import Answer, route
+from services.gateway.routes.parameters import NUMBER, PHOTO_TOKEN, PURPOSE
+from shared.framework.http import Caller, JsonResponse, route
 from shared.framework.providers import FilesProvider, GreenFileStore, SettingProvider
 from shared.framework.rpc import RpcProxyProvider
-from shared.language.errors import NotFound, Unavailable
+from shared.language.errors import Locked, NotFound, Refused, Unauthenticated, Unavailable
 
-SIGN_IN_SECONDS = 4.0  # comparing passwords is slow on purpose, and many may sign in at eight o'clock
-MESSAGES_SECONDS = 0.8  # a dossier does not wait longer to say what was sent about it
+SIGN_IN_SECONDS = 4.0  # comparing passwords is slow on purpose, and many sign in at eight o'clock
+MESSAGES_SECONDS = 0.8  # a dossier is shown without its messages rather than late
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
+CLOSED = Refused.codes("already_decided", "assigned_to_another")
 REVIEW = "/api/v1/officer/reviews/<string:number>"
 
 
 class OfficerRoutes:
     approval: Any = RpcProxyProvider("approval")
     notification: Any = RpcProxyProvider("notification")
-    registration: Any = RpcProxyProvider("registration")
     files: GreenFileStore = FilesProvider()
     register_timeout: float = SettingProvider("register_timeout")
     rpc_deadline: float = SettingProvider("rpc_deadline")
@@ -30,35 +31,48 @@ class OfficerRoutes:
         "POST",
         "/api/v1/officer/sessions",
         limit="signing_in",
-        takes="approval.SignInForm",
-        gives="approval.OfficerSessionView",
+        tag="officer",
+        json="approval.SignInForm",
+        answer=("approval.OfficerSessionView",),
         status=201,
-        refuses=("wrong_credentials", "locked"),
+        refuses=(*Unauthenticated.codes("wrong_credentials"), *Locked.codes()),
     )
     def sign_in(self, request: Request) -> Response:
         """Sign an officer in."""
-        return Answer(self.approval.within(SIGN_IN_SECONDS).sign_in(form=json_of(request)), 201)
+        return JsonResponse(self.approval.within(SIGN_IN_SECONDS).sign_in(form=json_of(request)), 201)
 
-    @route("DELETE", "/api/v1/officer/sessions/current", status=204)
+    @route("DELETE", "/api/v1/officer/sessions/current", caller=Caller.OFFICER, status=204)
     def sign_out(self, request: Request) -> Response:
         """Sign out."""
         self.approval.sign_out(token=bearer_token(request))
-        return Answer(status=204)
+        return JsonResponse(status=204)
 
-    @route("GET", "/api/v1/officer/reviews", takes="approval.ReviewSearchForm", gives="approval.ReviewList")
+    @route(
+        "GET",
+        "/api/v1/officer/reviews",
+        caller=Caller.OFFICER,
+        query="approval.ReviewSearchForm",
+        answer=("approval.ReviewList",),
+    )
     def list_reviews(self, request: Request) -> Response:
         """Search the queue of the officer's agency."""
-        return Answer(self.approval.list_reviews(token=bearer_token(request), search=request.args.to_dict()))
+        return JsonResponse(self.approval.list_reviews(token=bearer_token(request), search=request.args.to_dict()))
 
-    @route("GET", REVIEW, gives="approval.ReviewView & notification.MessagesView")
+    @route(
+        "GET",
+        REVIEW,
+        caller=Caller.OFFICER,
+        answer=("approval.ReviewView", "notification.MessagesView"),
+        parameters=(NUMBER,),
+    )
     def get_review(self, request: Request, number: str) -> Response:
         """Show a whole dossier."""
         found = self._asking_register().get_review(token=bearer_token(request), number=number)
         found["photos"] = {purpose: self.links.link(key) for purpose, key in found["photos"].items()}
-        return Answer({**found, "messages": self._messages(found["declaration_id"])})
+        return JsonResponse({**found, "messages": self._messages(found["declaration_id"])})
 
     def _messages(self, declaration_id: str) -> list[dict[str, Any]] | None:
-        """Return what was sent about a declaration; None while nobody can say, which is no reason to show nothing."""
+        """Return what was sent about a declaration; None while notification does not answer."""
         try:
             return list(self.notification.within(MESSAGES_SECONDS).list_messages(declaration_id=declaration_id))
         except Unavailable:
@@ -67,82 +81,92 @@ class OfficerRoutes:
     @route(
         "PUT",
         f"{REVIEW}/assignment",
-        gives="approval.ReviewItem",
-        refuses=("assigned_to_another", "already_decided"),
+        caller=Caller.OFFICER,
+        answer=("approval.ReviewItem",),
+        parameters=(NUMBER,),
+        refuses=CLOSED,
     )
-    def take_review(self, request: Request, number: str) -> Response:
-        """Take a dossier in hand."""
-        return Answer(self.approval.take_review(token=bearer_token(request), number=number))
+    def receive_declaration(self, request: Request, number: str) -> Response:
+        """Assign a dossier to oneself."""
+        return JsonResponse(self.approval.receive_declaration(token=bearer_token(request), number=number))
 
     @route(
         "DELETE",
         f"{REVIEW}/assignment",
-        gives="approval.ReviewItem",
-        refuses=("assigned_to_another", "already_decided"),
+        caller=Caller.OFFICER,
+        answer=("approval.ReviewItem",),
+        parameters=(NUMBER,),
+        refuses=CLOSED,
     )
-    def give_back_review(self, request: Request, number: str) -> Response:
-        """Give a dossier back to the queue."""
-        return Answer(self.approval.give_back_review(token=bearer_token(request), number=number))
+    def return_declaration(self, request: Request, number: str) -> Response:
+        """Return a dossier to the queue."""
+        return JsonResponse(self.approval.return_declaration(token=bearer_token(request), number=number))
 
     @route(
         "PUT",
         f"{REVIEW}/photos/<string:purpose>",
-        takes="registration.PhotoForm",
-        gives="approval.ReviewItem",
-        refuses=("assigned_to_another", "already_decided"),
+        caller=Caller.OFFICER,
+        json="approval.PhotoForm",
+        answer=("approval.ReviewItem",),
+        parameters=(NUMBER, PURPOSE),
+        refuses=(*CLOSED, *NotFound.codes("upload_not_found", "no_such_photo")),
     )
     def replace_photo(self, request: Request, number: str, purpose: str) -> Response:
         """Replace a picture of the dossier by an upload."""
         token = bearer_token(request)
-        self.approval.check_review(token=token, number=number)
-        form = json_of(request)
-        upload = self.registration.get_upload(form=form)
-        changed = self.approval.replace_photo(token=token, number=number, purpose=purpose, upload=upload)
-        self.registration.drop_upload(form=form)
-        return Answer(changed)
+        return JsonResponse(
+            self.approval.replace_photo(token=token, number=number, purpose=purpose, form=json_of(request))
+        )
 
     @route(
         "POST",
         f"{REVIEW}/approval",
-        takes="approval.ApprovalForm",
-        gives="approval.DecisionView",
+        caller=Caller.OFFICER,
+        json="approval.ApprovalForm",
+        answer=("approval.DecisionView",),
+        parameters=(NUMBER,),
         refuses=(
-            "identity_not_checked",
-            "code_not_registered",
-            "name_mismatch",
-            "confirmation_required",
-            "already_decided",
-            "assigned_to_another",
-            "register_unavailable",
+            *CLOSED,
+            *Refused.codes("identity_not_checked", "code_not_registered", "name_mismatch", "confirmation_required"),
+            *Unavailable.codes("register_unavailable"),
         ),
     )
     def approve_declaration(self, request: Request, number: str) -> Response:
-        """Approve; the household register is asked first."""
+        """Approve a declaration; the household register is asked first."""
         form = json_of(request)
-        return Answer(
+        return JsonResponse(
             self._asking_register().approve_declaration(token=bearer_token(request), number=number, form=form)
         )
 
     @route(
         "POST",
         f"{REVIEW}/rejection",
-        takes="approval.RejectionForm",
-        gives="approval.DecisionView",
-        refuses=("reason_required", "already_decided", "assigned_to_another"),
+        caller=Caller.OFFICER,
+        json="approval.RejectionForm",
+        answer=("approval.DecisionView",),
+        parameters=(NUMBER,),
+        refuses=(*CLOSED, *Refused.codes("reason_required")),
     )
     def reject_declaration(self, request: Request, number: str) -> Response:
-        """Reject, with the reason the applicant is told."""
+        """Reject a declaration, with the reason that the applicant is told."""
         form = json_of(request)
-        return Answer(self.approval.reject_declaration(token=bearer_token(request), number=number, form=form))
+        return JsonResponse(self.approval.reject_declaration(token=bearer_token(request), number=number, form=form))
 
-    @route("GET", "/api/v1/photos/<string:token>", gives="image/jpeg")
+    @route(
+        "GET",
+        "/api/v1/photos/<string:token>",
+        tag="officer",
+        media=tuple(CONTENT_TYPES.values()),
+        parameters=(PHOTO_TOKEN,),
+        refuses=NotFound.codes("link_expired"),
+    )
     def show_photo(self, request: Request, token: str) -> Response:
         """Show a picture of a dossier, by the link that came with it."""
         key = self.links.key(token)
         try:
             content = self.files.get(key)
         except FileNotFoundError:
-            raise NotFound("link_over") from None
+            raise NotFound("link_expired") from None
         kind = CONTENT_TYPES.get(key.rpartition(".")[2], "application/octet-stream")
         return Response(content, content_type=kind, headers={"Content-Security-Policy": "sandbox"})
 

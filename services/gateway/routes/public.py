@@ -9,9 +9,11 @@ from werkzeug.wrappers import Request, Response
 
 from services.gateway.bodies import file_of, json_of
 from services.gateway.problems import language_of
-from shared.framework.http import Answer, route
+from services.gateway.routes.parameters import NUMBER, PROVINCE, TRACKING_CODE
+from shared.framework.http import JsonResponse, route
 from shared.framework.providers import FilesProvider, GreenFileStore
 from shared.framework.rpc import RpcProxyProvider
+from shared.language.errors import Invalid, NotFound, Refused
 from shared.language.values import mobile_number, new_id
 
 PICTURE_SECONDS = 8.0  # reading a large picture takes a second; several wait for the same processors
@@ -26,10 +28,12 @@ class PublicRoutes:
         "POST",
         "/api/v1/uploads",
         limit="uploading",
-        takes="registration.UploadForm",
-        gives="registration.UploadView",
+        file="file",
+        file_form="registration.UploadForm",
+        answer=("registration.UploadView",),
         status=201,
-        refuses=("unreadable_image", "too_large", "unsupported_media_type", "idempotency_key_reused"),
+        idempotent=True,
+        refuses=Invalid.codes("unreadable_image"),
     )
     def store_upload(self, request: Request) -> Response:
         """Keep a picture for a declaration."""
@@ -38,22 +42,18 @@ class PublicRoutes:
             answer = self.registration.within(PICTURE_SECONDS).store_upload(
                 incoming=key, form=form, idempotency_key=request.headers.get("Idempotency-Key")
             )
-        return Answer(answer, 201)
+        return JsonResponse(answer, 201)
 
     @route(
         "POST",
         "/api/v1/declarations",
         limit="submitting",
-        takes="registration.DeclarationForm",
-        gives="registration.SubmittedView",
+        json="registration.DeclarationForm",
+        answer=("registration.SubmittedView",),
         status=201,
-        refuses=(
-            "account_exists",
-            "declaration_pending",
-            "unknown_agency",
-            "upload_not_found",
-            "idempotency_key_reused",
-        ),
+        headers=("Location",),
+        idempotent=True,
+        refuses=Refused.codes("account_exists", "declaration_pending", "unknown_agency", "upload_not_found"),
     )
     def submit_declaration(self, request: Request) -> Response:
         """Submit a declaration."""
@@ -63,62 +63,80 @@ class PublicRoutes:
             form=form, language=language_of(request), idempotency_key=request.headers.get("Idempotency-Key")
         )
         location = f"/api/v1/declarations/{answer['number']}"
-        return Answer(answer, 201, headers={"Location": location})
+        return JsonResponse(answer, 201, headers={"Location": location})
 
-    @route("GET", "/api/v1/declarations/<string:number>", gives="registration.DeclarationView")
+    @route(
+        "GET",
+        "/api/v1/declarations/<string:number>",
+        answer=("registration.DeclarationView",),
+        parameters=(NUMBER, TRACKING_CODE),
+    )
     def get_declaration(self, request: Request, number: str) -> Response:
         """Say where a declaration stands."""
-        return Answer(self.registration.get_declaration(number=number, tracking_code=_tracking_code(request)))
+        return JsonResponse(self.registration.get_declaration(number=number, tracking_code=_tracking_code(request)))
 
-    @route("GET", "/api/v1/declarations/<string:number>/form.pdf", gives="application/pdf")
-    def print_form(self, request: Request, number: str) -> Response:
+    @route(
+        "GET",
+        "/api/v1/declarations/<string:number>/form.pdf",
+        media=("application/pdf",),
+        parameters=(NUMBER, TRACKING_CODE),
+        refuses=NotFound.codes("personal_data_deleted"),
+    )
+    def print_form01(self, request: Request, number: str) -> Response:
         """Return Form 01, ready to print and sign."""
-        printed = self.registration.within(PICTURE_SECONDS).print_form(
+        printed = self.registration.within(PICTURE_SECONDS).print_form01(
             number=number, tracking_code=_tracking_code(request)
         )
         named = {"Content-Disposition": f'inline; filename="to-khai-{number}.pdf"'}
         return Response(base64.b64decode(printed["pdf"]), content_type="application/pdf", headers=named)
 
-    @route("DELETE", "/api/v1/declarations/<string:number>", status=204, refuses=("already_decided",))
+    @route(
+        "DELETE",
+        "/api/v1/declarations/<string:number>",
+        status=204,
+        parameters=(NUMBER, TRACKING_CODE),
+        refuses=Refused.codes("already_decided"),
+    )
     def withdraw_declaration(self, request: Request, number: str) -> Response:
         """Withdraw a pending declaration; its personal data are deleted."""
         self.registration.withdraw_declaration(number=number, tracking_code=_tracking_code(request))
-        return Answer(status=204)
+        return JsonResponse(status=204)
 
     @route(
         "POST",
         "/api/v1/qr",
         limit="uploading",
-        takes="registration.QrForm",
-        gives="registration.QrView",
-        refuses=("unreadable_qr", "too_large"),
+        json="registration.QrForm",
+        file="image",
+        answer=("registration.QrView",),
+        refuses=Invalid.codes("unreadable_qr", "unreadable_image"),
     )
     def read_qr(self, request: Request) -> Response:
         """Read the QR code of a card, from its text or from a picture."""
         if request.mimetype != "multipart/form-data":
-            return Answer(self.registration.read_qr(form=json_of(request)))
+            return JsonResponse(self.registration.read_qr(form=json_of(request)))
         content, _ = file_of(request, "image")
         with self._incoming(content) as key:
-            return Answer(self.registration.within(PICTURE_SECONDS).read_qr(incoming=key))
+            return JsonResponse(self.registration.within(PICTURE_SECONDS).read_qr(incoming=key))
 
-    @route("GET", "/api/v1/provinces", gives="registration.ProvinceList")
+    @route("GET", "/api/v1/provinces", answer=("registration.PlaceList",))
     def list_provinces(self, request: Request) -> Response:
         """List today's provinces."""
-        return _kept(Answer(self.registration.list_provinces()))
+        return _cacheable(JsonResponse(self.registration.list_provinces()))
 
-    @route("GET", "/api/v1/provinces/<string:code>/wards", gives="registration.ProvinceList")
+    @route("GET", "/api/v1/provinces/<string:code>/wards", answer=("registration.PlaceList",), parameters=(PROVINCE,))
     def list_wards(self, request: Request, code: str) -> Response:
         """List the wards of a province."""
-        return _kept(Answer(self.registration.list_wards(code=code)))
+        return _cacheable(JsonResponse(self.registration.list_wards(code=code)))
 
-    @route("GET", "/api/v1/agencies", takes="registration.AgencySearchForm", gives="registration.AgencyList")
+    @route("GET", "/api/v1/agencies", query="registration.AgencySearchForm", answer=("registration.AgencyList",))
     def list_agencies(self, request: Request) -> Response:
         """List the agencies that are open."""
-        return Answer(self.registration.list_agencies(search=request.args.to_dict()))
+        return JsonResponse(self.registration.list_agencies(search=request.args.to_dict()))
 
     @contextmanager
     def _incoming(self, content: bytes) -> Iterator[str]:
-        """Lay a file where the registration desk can read it: too large to travel in a call."""
+        """Store a file where registration can read it: it is too large for a call."""
         key = f"incoming/{new_id()}"
         self.files.put(key, content)
         try:
@@ -136,7 +154,7 @@ def _tracking_code(request: Request) -> str:
     return request.args.get("tracking_code", "")[:100]
 
 
-def _kept(answer: Answer) -> Answer:
-    """Let callers keep a list that changes a few times a year."""
+def _cacheable(answer: JsonResponse) -> JsonResponse:
+    """Let callers cache a list that changes a few times a year."""
     answer.headers["Cache-Control"] = "public, max-age=3600"
     return answer

@@ -8,7 +8,8 @@ from typing import Any
 from marshmallow import INCLUDE, Schema, fields
 
 from services.notification.domain.delivery import NOT_ARRIVED, TWILIO, Delivery
-from services.notification.domain.message import Message, State
+from services.notification.domain.message import Channel, Message, State
+from shared.forms import Choice, PlainText, UtcTime, View
 
 ERROR_CODE = re.compile(r"[0-9]{1,6}", re.ASCII)
 
@@ -19,26 +20,31 @@ class TwilioForm(Schema):
     class Meta:
         unknown = INCLUDE
 
-    MessageSid = fields.String(required=True)
-    MessageStatus = fields.String(required=True)
-    ErrorCode = fields.String()
+    MessageSid = PlainText(required=True, example="SM0123456789abcdef0123456789abcdef")
+    MessageStatus = PlainText(required=True, example="delivered")
+    ErrorCode = PlainText(example="30003")
 
 
-class MessageView(Schema):
+class MessageView(View):
     """A message about a declaration. ``state`` is ours, ``delivery`` what its carrier says, where it says anything."""
 
-    occasion = fields.String(required=True)
-    channel = fields.String(required=True)
-    recipient = fields.String(required=True)
-    state = fields.String(required=True)
-    delivery = fields.String(required=True, allow_none=True)
-    queued_at = fields.AwareDateTime(required=True)
-    sent_at = fields.AwareDateTime(required=True, allow_none=True)
-    delivered_at = fields.AwareDateTime(required=True, allow_none=True)
+    occasion = PlainText(required=True, example="declaration_submitted")
+    channel = Choice(Channel, required=True)
+    recipient = PlainText(required=True, attribute="masked", example="+84•••••678")
+    state = Choice(State, required=True, example=State.SENT)
+    delivery = Choice(Delivery, required=True, allow_none=True, example=Delivery.DELIVERED)
+    queued_at = UtcTime(required=True)
+    sent_at = UtcTime(required=True, allow_none=True)
+    delivered_at = UtcTime(required=True, allow_none=True)
+
+    @classmethod
+    def of(cls, thing: Message, now: datetime | None = None, **also: Any) -> dict[str, Any]:
+        sent_at = thing.done_at if thing.state == State.SENT else None
+        return super().of(thing, now, occasion=thing.occasion.partition(":")[0], sent_at=sent_at, **also)
 
 
-class MessagesView(Schema):
-    """What was sent about a declaration, the oldest first; null while the notification desk does not answer."""
+class MessagesView(View):
+    """What was sent about a declaration, the oldest first; null while notification does not answer."""
 
     messages = fields.List(fields.Nested(MessageView), required=True, allow_none=True)
 
@@ -48,21 +54,3 @@ def delivery_told(form: Mapping[str, str]) -> tuple[Delivery | None, str | None]
     told = TWILIO.get(form.get("MessageStatus", ""))
     code = form.get("ErrorCode", "")
     return told, f"twilio_{code}" if told in NOT_ARRIVED and ERROR_CODE.fullmatch(code) else None
-
-
-def message_view(message: Message) -> dict[str, Any]:
-    return {
-        "occasion": message.occasion.partition(":")[0],
-        "channel": message.channel,
-        "recipient": message.masked,
-        "state": message.state,
-        "delivery": message.delivery,
-        "queued_at": stamp(message.queued_at),
-        "sent_at": stamp(message.done_at) if message.done_at and message.state == State.SENT else None,
-        "delivered_at": stamp(message.delivered_at) if message.delivered_at else None,
-    }
-
-
-def stamp(moment: datetime) -> str:
-    """Return a moment in RFC 3339, UTC, to the second's thousandth."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

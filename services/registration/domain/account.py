@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from shared.language.events import AccountActivated, DeclarationApproved
 from shared.language.values import Address, Contact, IdDocument
 
-LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # read from an SMS and typed by hand
+READABLE_CHARACTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # read from an SMS and typed
 PASSWORD_LENGTH = 10
-FIRST_PASSWORD_LIFE = timedelta(hours=72)
+FIRST_PASSWORD_LIFETIME = timedelta(hours=72)
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Account:
 
 def first_password() -> str:
     """Return a new first password, hard to guess and easy to read."""
-    return "".join(secrets.choice(LETTERS) for _ in range(PASSWORD_LENGTH))
+    return "".join(secrets.choice(READABLE_CHARACTERS) for _ in range(PASSWORD_LENGTH))
 
 
 def open_account(event: DeclarationApproved, *, account_id: str, password_hash: str, at: datetime) -> Account:
@@ -49,14 +49,14 @@ def open_account(event: DeclarationApproved, *, account_id: str, password_hash: 
         address=event.address,
         contact=event.contact,
         password_hash=password_hash,
-        password_expires_at=at + FIRST_PASSWORD_LIFE,
+        password_expires_at=at + FIRST_PASSWORD_LIFETIME,
         must_change_password=True,
         activated_at=at,
     )
 
 
-def account_activated(account: Account, event: DeclarationApproved, sealed_password: str) -> AccountActivated:
-    """Return the fact that the account is open; only the notification desk can open the seal."""
+def account_activated_event(account: Account, event: DeclarationApproved, sealed_password: str) -> AccountActivated:
+    """Return the fact that the account is open; only notification can open the seal."""
     return AccountActivated(
         account_id=account.account_id,
         declaration_id=account.declaration_id,

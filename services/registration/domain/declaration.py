@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from services.registration.domain.kinds import WrongKind
 from shared.language.errors import FieldError, Invalid, NotFound, Refused
 from shared.language.events import (
     DeclarationApproved,
@@ -19,7 +20,7 @@ from shared.language.events import (
 from shared.language.values import Address, Agency, Condition, Contact, IdDocument, Status, condition
 
 NUMBER = re.compile(r"[0-9]{4}-[0-9]{7,12}")
-TRACKING_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that are mistaken for another when read aloud
+TRACKING_CHARACTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that are mistaken for another when read aloud
 TRACKING_LENGTH = 10
 # gaps in the statistical office's codes from 001 to 096
 NO_PROVINCES = {3, 5, 7, 9, 13, 16, 18, 21, 23, 28, 29, 32, 39, 41, 43, 47, 50, 53, 55, 57, 59} | {
@@ -30,7 +31,7 @@ COUNTRIES_OF_BIRTH = range(101, 400)  # people born abroad; the table of codes i
 ID_NUMBERS = {
     "cccd": re.compile(r"[0-9]{12}"),
     "cmnd": re.compile(r"[0-9]{9}"),
-    "passport": re.compile(r"[A-Z0-9]{6,12}"),  # I21: forms differ, the officer looks at the book
+    "passport": re.compile(r"[A-Z0-9]{6,12}"),  # I21: forms differ, the officer looks at the passport
 }
 
 
@@ -66,10 +67,10 @@ class Declaration:
     reason: str | None = None
     history: list[dict[str, str]] = field(default_factory=list)
 
-    def submitted(self) -> DeclarationSubmitted:
-        """Return the fact that this declaration was submitted."""
+    def submit(self) -> DeclarationSubmitted:
+        """Note the submission, and return it as a fact."""
         assert self.applicant is not None and self.insurance_code is not None
-        self._note("submitted", self.submitted_at)
+        self.note("submitted", self.submitted_at)
         return DeclarationSubmitted(
             declaration_id=self.declaration_id,
             number=self.number,
@@ -87,8 +88,8 @@ class Declaration:
             at=self.submitted_at,
         )
 
-    def condition(self, now: datetime) -> Condition:
-        return condition(self.received_at, now)
+    def condition(self, now: datetime) -> Condition | None:
+        return condition(self.received_at, now) if self.status == Status.PENDING else None
 
     def check_tracking_code(self, given: str) -> None:
         """Refuse a caller who does not know the tracking code, as if nothing were there."""
@@ -99,15 +100,24 @@ class Declaration:
     def receive(self, event: DeclarationReceived) -> None:
         if self._is_newer(event.version):
             self.received_at = event.at
-            self._note("received", event.at)
+            self.note("received", event.at)
 
-    def give_back(self, event: DeclarationReturned) -> None:
+    def return_to_queue(self, event: DeclarationReturned) -> None:
         if self._is_newer(event.version):
             self.received_at = None
-            self._note("returned", event.at)
+            self.note("returned", event.at)
 
     def approve(self, event: DeclarationApproved) -> bool:
-        """Note the approval; say whether an account follows. A withdrawal that came first stands."""
+        """Note the approval; return False where it changes nothing.
+
+        A withdrawal that came first stands. An approval that comes after the expiry stands too: officers decide only
+        before ``expires_at``, so it was made in time (docs/decisions/0008).
+
+        Raises:
+            WrongKind: what was approved is not of this declaration's kind.
+        """
+        if event.kind != self.kind:
+            raise WrongKind(event.kind)
         if self.status not in (Status.PENDING, Status.EXPIRED):
             return False
         self._decide(Status.APPROVED, event.at)
@@ -119,7 +129,7 @@ class Declaration:
             self.reason = event.reason
 
     def withdraw(self, at: datetime) -> DeclarationWithdrawn:
-        """Take the declaration back and forget whose it was.
+        """Withdraw the declaration and forget whose it was.
 
         Raises:
             Refused: ``already_decided``.
@@ -145,14 +155,13 @@ class Declaration:
         self._forget()
         return event
 
-    def note_account(self, at: datetime) -> None:
-        self._note("account_activated", at)
-
-    def note_card(self, at: datetime) -> None:
-        self._note("card_issued", at)
+    def note(self, what: str, at: datetime) -> None:
+        """Add to the history; the same at the same time is there once."""
+        if not any(entry["what"] == what and entry["at"] == at.isoformat() for entry in self.history):
+            self.history = [*self.history, {"at": at.isoformat(), "what": str(what)}]
 
     def _is_newer(self, version: int) -> bool:
-        """Events of one declaration may overtake each other; only the newest hand counts."""
+        """Events of one declaration may overtake each other; only the newest counts."""
         newer = self.status == Status.PENDING and version > self.handled_version
         if newer:
             self.handled_version = version
@@ -161,19 +170,15 @@ class Declaration:
     def _decide(self, status: Status, at: datetime) -> None:
         self.status = status
         self.decided_at = at
-        self._note(status, at)
+        self.note(status, at)
 
     def _forget(self) -> None:
         self.insurance_code = None
         self.applicant = None
 
-    def _note(self, what: str, at: datetime) -> None:
-        if not any(entry["what"] == what and entry["at"] == at.isoformat() for entry in self.history):
-            self.history = [*self.history, {"at": at.isoformat(), "what": str(what)}]
-
 
 def new_tracking_code() -> str:
-    return "".join(secrets.choice(TRACKING_LETTERS) for _ in range(TRACKING_LENGTH))
+    return "".join(secrets.choice(TRACKING_CHARACTERS) for _ in range(TRACKING_LENGTH))
 
 
 def declaration_number(serial: int, at: datetime) -> str:
@@ -187,7 +192,7 @@ def expiry(submitted_at: datetime, days: float) -> datetime:
 
 
 def check_id_document(document: IdDocument, today: date) -> None:
-    """Refuse a number that its paper cannot bear (§2.4, §2.5).
+    """Refuse a number that its document cannot bear (§2.4, §2.5).
 
     Raises:
         Invalid: naming ``id_document.number``.

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-UNUSED_LIFE = timedelta(hours=24)  # an upload no declaration took is deleted
-# how long a file may lie in this desk's folders of the store before a row must name it
-FOLDERS = {"uploads": UNUSED_LIFE, "forms": UNUSED_LIFE, "incoming": timedelta(hours=1)}
+UNUSED_LIFETIME = timedelta(hours=24)  # an upload that no declaration uses is deleted
+# how long a file may lie in registration's folders of the store before a row must name it
+FOLDERS = {"uploads": UNUSED_LIFETIME, "forms": UNUSED_LIFETIME, "incoming": timedelta(hours=1)}
 
 
 @dataclass
@@ -21,14 +21,10 @@ class Upload:
     declaration_id: str | None = None
 
 
-def upload_key(upload_id: str, suffix: str) -> str:
-    return f"uploads/{upload_id}{suffix}"
-
-
 def form_key(declaration_id: str) -> str:
     return f"forms/{declaration_id}.pdf"
 
 
 def form_of(key: str) -> str:
-    """Return the id of the declaration whose form lies under a key, or what stands in its place."""
+    """Return the id of the declaration whose form lies under a key, or whatever the key holds in its place."""
     return key.removeprefix("forms/").removesuffix(".pdf")

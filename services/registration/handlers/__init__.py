@@ -1,1 +1,1 @@
-"""The work of the registration desk: get, act, announce."""
+"""The work of registration: get, act, announce."""

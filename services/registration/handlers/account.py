@@ -5,7 +5,8 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from services.registration import models
-from services.registration.domain.account import account_activated, open_account
+from services.registration.domain.account import account_activated_event, open_account
+from services.registration.domain.kinds import Effect, check_effect
 from shared.language.events import DeclarationApproved
 from shared.language.values import new_id
 from shared.storage.database import insert
@@ -15,11 +16,16 @@ from shared.storage.outbox import announce
 def activate_account(
     session: Session, event: DeclarationApproved, *, password_hash: str, sealed_password: str, at: datetime
 ) -> None:
-    """Open the account and announce it; an approval that comes again changes nothing."""
+    """Open the account and announce it; an approval that comes again changes nothing.
+
+    Raises:
+        WrongKind: this kind of declaration opens no account.
+    """
+    check_effect(event.kind, Effect.OPEN_ACCOUNT)
     declaration = models.declaration_by_id(session, event.declaration_id)
     if not declaration.approve(event) or models.account_of(session, event.insurance_code) is not None:
         return
     account = open_account(event, account_id=new_id(), password_hash=password_hash, at=at)
     insert(session, models.accounts, account)
-    declaration.note_account(at)
-    announce(session, account_activated(account, event, sealed_password))
+    declaration.note("account_activated", at)
+    announce(session, account_activated_event(account, event, sealed_password))

@@ -23,30 +23,31 @@ from shared.storage.database import insert
 from shared.storage.outbox import announce
 from shared.storage.serials import next_serial
 
-AT_ONCE = 50  # declarations one look of the expiry timer ends
+BATCH_SIZE = 50  # declarations that expire in one transaction
 
 
 def submit_declaration(session: Session, form: dict[str, Any], *, days: float, at: datetime) -> Declaration:
-    """Keep the declaration a checked form makes, with its uploads taken, and announce it.
+    """Keep the declaration a checked form makes, mark its uploads as used, and announce it.
 
     Raises:
-        Invalid: the ID number cannot be.
+        Invalid: the ID number is impossible.
         Refused: ``unknown_agency``, ``account_exists``, ``declaration_pending``, ``upload_not_found``.
     """
     document = IdDocument(**form["id_document"])
     check_id_document(document, at.date())
-    obstacle, agency = models.admission(session, form["insurance_code"], form["agency_code"], at.date())
+    kind = DeclarationKind(form["kind"])
+    obstacle, agency = models.admission(session, kind, form["insurance_code"], form["agency_code"], at.date())
     if agency is None:
         raise Refused("unknown_agency", errors=[FieldError("agency_code", "unknown_agency")])
     if obstacle is not None:
         raise Refused(obstacle)
     declaration_id = new_id()
-    photos = _take_uploads(session, form["photos"], declaration_id)
+    photos = _use_uploads(session, form["photos"], declaration_id)
     declaration = Declaration(
         declaration_id=declaration_id,
         number=declaration_number(next_serial(session, "declaration"), at),
         tracking_code=new_tracking_code(),
-        kind=DeclarationKind.REGISTER,
+        kind=kind,
         agency=agency,
         insurance_code=form["insurance_code"],
         applicant=Applicant(
@@ -60,7 +61,7 @@ def submit_declaration(session: Session, form: dict[str, Any], *, days: float, a
         submitted_at=at,
         expires_at=expiry(at, days),
     )
-    announce(session, declaration.submitted())
+    announce(session, declaration.submit())
     insert(session, models.declarations, declaration)
     return declaration
 
@@ -74,16 +75,16 @@ def find_declaration(session: Session, *, number: str, tracking_code: str) -> De
 def withdraw_declaration(session: Session, *, number: str, tracking_code: str, at: datetime) -> Declaration:
     declaration = models.get_declaration(session, number, for_update=True)
     declaration.check_tracking_code(tracking_code)
-    _erase_papers(session, declaration)
+    _erase_files(session, declaration)
     announce(session, declaration.withdraw(at))
     return declaration
 
 
 def expire_declarations(session: Session, *, at: datetime) -> int:
-    """End the declarations whose time is over; return how many."""
-    undecided = models.undecided_declarations(session, at, AT_ONCE)
+    """End a batch of the declarations that are due; return how many."""
+    undecided = models.undecided_declarations(session, at, BATCH_SIZE)
     for declaration in undecided:
-        _erase_papers(session, declaration)
+        _erase_files(session, declaration)
         announce(session, declaration.expire(at))
     return len(undecided)
 
@@ -93,7 +94,7 @@ def receive_declaration(session: Session, event: DeclarationReceived) -> None:
 
 
 def return_declaration(session: Session, event: DeclarationReturned) -> None:
-    models.declaration_by_id(session, event.declaration_id).give_back(event)
+    models.declaration_by_id(session, event.declaration_id).return_to_queue(event)
 
 
 def reject_declaration(session: Session, event: DeclarationRejected) -> None:
@@ -101,23 +102,23 @@ def reject_declaration(session: Session, event: DeclarationRejected) -> None:
 
 
 def note_card(session: Session, event: CardIssued) -> None:
-    models.declaration_by_id(session, event.declaration_id).note_card(event.at)
+    models.declaration_by_id(session, event.declaration_id).note("card_issued", event.at)
 
 
-def _take_uploads(session: Session, photos: dict[str, str], declaration_id: str) -> dict[str, str]:
+def _use_uploads(session: Session, photos: dict[str, str], declaration_id: str) -> dict[str, str]:
     """Mark the uploads as this declaration's; return their keys by purpose."""
-    taken = models.take_uploads(session, photos.values(), declaration_id)
+    used = models.use_uploads(session, photos.values(), declaration_id)
     missing = [
         FieldError(f"photos.{purpose}", "upload_not_found")
         for purpose, upload_id in photos.items()
-        if upload_id not in taken or taken[upload_id][0] != purpose
+        if upload_id not in used or used[upload_id][0] != purpose
     ]
     if missing:
         raise Refused("upload_not_found", errors=missing)
-    return {purpose: taken[upload_id][1] for purpose, upload_id in photos.items()}
+    return {purpose: used[upload_id][1] for purpose, upload_id in photos.items()}
 
 
-def _erase_papers(session: Session, declaration: Declaration) -> None:
+def _erase_files(session: Session, declaration: Declaration) -> None:
     drop_uploads_of(session, declaration.declaration_id)
     if declaration.applicant is not None and declaration.applicant.form_key:
         models.erase_files(session, [declaration.applicant.form_key])

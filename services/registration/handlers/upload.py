@@ -1,16 +1,16 @@
-"""Pictures: kept for a declaration, deleted when none takes them."""
+"""Pictures: kept for a declaration, deleted when none uses them."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from services.registration import models
-from services.registration.domain.upload import UNUSED_LIFE, Upload
-from shared.language.errors import NotFound
+from services.registration.domain.upload import UNUSED_LIFETIME, Upload
+from shared.language.events import PhotoReplaced
 from shared.storage.database import insert
 
-AT_ONCE = 100  # rows one look of a timer takes
+BATCH_SIZE = 100  # uploads dropped in one transaction
 
 
 def keep_upload(session: Session, upload: Upload) -> Upload:
@@ -18,25 +18,16 @@ def keep_upload(session: Session, upload: Upload) -> Upload:
     return upload
 
 
-def find_upload(session: Session, upload_id: str) -> Upload:
-    """Return an upload that no declaration has taken.
-
-    Raises:
-        NotFound: ``upload_not_found``.
-    """
-    found = models.uploads_by_id(session, [upload_id]).get(upload_id)
-    if found is None or found.declaration_id is not None:
-        raise NotFound("upload_not_found")
-    return found
-
-
-def drop_upload(session: Session, upload_id: str) -> None:
-    _drop(session, [find_upload(session, upload_id)])
+def drop_replacement(session: Session, event: PhotoReplaced) -> None:
+    """Drop the upload that approval copied into a dossier; one that a declaration used meanwhile stays."""
+    upload = models.unused_upload(session, event.upload_id)
+    if upload is not None:
+        _drop(session, [upload])
 
 
 def drop_unused_uploads(session: Session, *, at: datetime) -> int:
-    """Forget uploads that nobody used; return how many."""
-    unused = models.unused_uploads(session, at - UNUSED_LIFE, AT_ONCE)
+    """Drop a batch of the uploads that nobody used in time; return how many."""
+    unused = models.unused_uploads(session, at - UNUSED_LIFETIME, BATCH_SIZE)
     _drop(session, unused)
     return len(unused)
 
@@ -45,7 +36,7 @@ def drop_uploads_of(session: Session, declaration_id: str) -> None:
     _drop(session, models.uploads_of(session, declaration_id))
 
 
-def _drop(session: Session, uploads: Any) -> None:
-    models.erase_files(session, [upload.key for upload in uploads])
+def _drop(session: Session, uploads: Iterable[Upload]) -> None:
     for upload in uploads:
+        models.erase_files(session, [upload.key])
         session.delete(upload)

@@ -1,15 +1,12 @@
-"""What comes in as a picture: made harmless before anybody keeps it, or read for its QR code.
+"""Pictures that come in: decoded and encoded again by Pillow, so that what is kept is harmless.
 
-Pillow decodes and encodes, zxing-cpp finds QR codes. Everything here may run in a thread of its own: it
-touches no state but its arguments.
+Everything here may run in a thread of its own: it touches no state but its arguments.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
-
-import zxingcpp
 
 # The plug-ins are imported here so that Pillow does not look for them later, inside a worker thread.
 from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
@@ -18,17 +15,14 @@ from PIL.Image import Resampling, Transpose
 from shared.language.errors import FieldError, Invalid, TooLarge, Unsupported
 from shared.language.values import LARGEST_PICTURE
 
-__all__ = ["Picture", "read_picture", "read_qr_picture"]
-
 MAX_PIXELS = 50_000_000  # phones take up to 50 megapixels; decoded, that is 200 MB at most
 MAX_SCANS = 50  # a progressive JPEG has about ten; each further one costs a pass over all pixels for 75 bytes
 MAX_SIDE = 2000  # enough to read an identity card by eye
-MAX_QR_SIDE = 3000  # a QR code is a small part of a card, a card a small part of a photograph
 ORIENTATION = 0x0112  # EXIF tag
 
 
 @dataclass(frozen=True)
-class Format:
+class PictureFormat:
     """A picture format we read and write; ``options`` are Pillow's for saving."""
 
     name: str
@@ -37,9 +31,9 @@ class Format:
     options: dict[str, int | bool]
 
 
-JPEG = Format(JpegImagePlugin.JpegImageFile.format, "image/jpeg", ".jpg", {"quality": 85, "optimize": True})
-PNG = Format(PngImagePlugin.PngImageFile.format, "image/png", ".png", {"compress_level": 6})
-WEBP = Format(WebPImagePlugin.WebPImageFile.format, "image/webp", ".webp", {"quality": 85, "method": 4})
+JPEG = PictureFormat(JpegImagePlugin.JpegImageFile.format, "image/jpeg", ".jpg", {"quality": 85, "optimize": True})
+PNG = PictureFormat(PngImagePlugin.PngImageFile.format, "image/png", ".png", {"compress_level": 6})
+WEBP = PictureFormat(WebPImagePlugin.WebPImageFile.format, "image/webp", ".webp", {"quality": 85, "method": 4})
 
 # How to turn the pixels for each value of the EXIF orientation tag; 1 is upright.
 TURNS = {
@@ -71,23 +65,16 @@ def read_picture(data: bytes) -> Picture:
     Raises TooLarge over 8 MiB; Unsupported when the content is no JPEG, PNG or WebP, whatever its name
     says; Invalid ``unreadable_image`` when it is broken, moving, or over 50 million pixels.
     """
-    form = _format(data)
-    with _refusing_as_unreadable(), _opened(data, form) as image:
-        return Picture(form.content_type, _encoded(_upright(image), form), form.suffix)
+    fmt = format_of(data)
+    with refusing_as_unreadable(), opened(data, fmt) as image:
+        return Picture(fmt.content_type, _encoded(_upright(image), fmt), fmt.suffix)
 
 
-def read_qr_picture(data: bytes) -> str:
-    """Return the text of the QR code in the picture.
+def format_of(data: bytes) -> PictureFormat:
+    """Return the format of the content, whatever its file name says.
 
-    Raises TooLarge over 8 MiB, and Invalid ``unreadable_qr`` where there is no picture or no code in it.
+    Raises TooLarge over 8 MiB; Unsupported for what is no JPEG, PNG or WebP.
     """
-    text = _qr_text(data)
-    if text is None:
-        raise Invalid("unreadable_qr", errors=[FieldError("image", "unreadable_qr")])
-    return text
-
-
-def _format(data: bytes) -> Format:
     if len(data) > LARGEST_PICTURE:
         raise TooLarge("too_large", limit=LARGEST_PICTURE)
     if data.startswith(b"\xff\xd8\xff"):
@@ -100,7 +87,8 @@ def _format(data: bytes) -> Format:
 
 
 @contextmanager
-def _refusing_as_unreadable() -> Iterator[None]:
+def refusing_as_unreadable() -> Iterator[None]:
+    """Refuse as ``unreadable_image`` what cannot be decoded."""
     # Pillow's parsers let errors of a dozen unrelated kinds out when a file lies about itself.
     try:
         yield
@@ -109,15 +97,15 @@ def _refusing_as_unreadable() -> Iterator[None]:
 
 
 @contextmanager
-def _opened(data: bytes, form: Format) -> Iterator[Image.Image]:
+def opened(data: bytes, fmt: PictureFormat) -> Iterator[Image.Image]:
     """Open without decoding, and refuse what must not be decoded."""
-    if form is JPEG and data.count(b"\xff\xda") > MAX_SCANS:
+    if fmt is JPEG and data.count(b"\xff\xda") > MAX_SCANS:
         raise ValueError("too many scans")
-    with Image.open(BytesIO(data), formats=[form.name]) as image:
+    with Image.open(BytesIO(data), formats=[fmt.name]) as image:
         if image.width * image.height > MAX_PIXELS:
             raise ValueError("too many pixels")
         # A JPEG of two frames is a photograph with a preview or a depth map, as phones make them.
-        if form is not JPEG and getattr(image, "is_animated", False):
+        if fmt is not JPEG and getattr(image, "is_animated", False):
             raise ValueError("moving")
         yield image
 
@@ -148,35 +136,9 @@ def _plain_colours(image: Image.Image) -> Image.Image:
     return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
-def _encoded(image: Image.Image, form: Format) -> bytes:
+def _encoded(image: Image.Image, fmt: PictureFormat) -> bytes:
     # Pillow's writers copy profiles and comments from here.
     image.info.clear()
     file = BytesIO()
-    image.save(file, form.name, **form.options)
+    image.save(file, fmt.name, **fmt.options)
     return file.getvalue()
-
-
-def _qr_text(data: bytes) -> str | None:
-    try:
-        form = _format(data)
-        with _refusing_as_unreadable(), _opened(data, form) as image:
-            code = _qr_code(image)
-    except (Invalid, Unsupported):
-        return None
-    return None if code is None else _decoded(code)
-
-
-def _qr_code(image: Image.Image) -> zxingcpp.Barcode | None:
-    image.draft("L", (MAX_QR_SIDE, MAX_QR_SIDE))
-    grey = image.convert("L")
-    grey.thumbnail((MAX_QR_SIDE, MAX_QR_SIDE), reducing_gap=2.0)
-    formats = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode])
-    return zxingcpp.read_barcode(grey, formats=formats, text_mode=zxingcpp.TextMode.Plain)
-
-
-def _decoded(code: zxingcpp.Barcode) -> str:
-    # The cards hold UTF-8 without saying so, and a guess at the encoding of a short name may go wrong.
-    try:
-        return code.bytes.decode()
-    except UnicodeDecodeError:
-        return code.text

@@ -1,4 +1,4 @@
-"""Declarations, accounts, uploads, files to erase, agencies, and what every desk has."""
+"""Declarations, accounts, uploads, files to erase, agencies, and what every service has."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -83,7 +83,7 @@ def upgrade() -> None:
         sa.Column("closed_on", sa.Date),
         sa.Column("note", sa.String(200)),
     )
-    _create_house_tables()
+    _create_common_tables()
     if op.get_bind().dialect.name == "postgresql":
         op.execute("CREATE SEQUENCE declaration_serial")
 
@@ -91,13 +91,13 @@ def upgrade() -> None:
 def downgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP SEQUENCE declaration_serial")
-    house, ours = ("serials", "answers", "outbox"), ("agencies", "erasures", "uploads", "accounts", "declarations")
-    for table in (*house, *ours):
+    common, ours = ("serials", "answers", "outbox"), ("agencies", "erasures", "uploads", "accounts", "declarations")
+    for table in (*common, *ours):
         op.drop_table(table)
 
 
-def _create_house_tables() -> None:
-    """What shared.storage.database gives to every desk: the outbox, remembered answers, and counters."""
+def _create_common_tables() -> None:
+    """What shared.storage.database gives to every service: the outbox, idempotency keys, and counters."""
     op.create_table(
         "outbox",
         sa.Column("position", BigId, autoincrement=True, primary_key=True),

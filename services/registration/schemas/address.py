@@ -1,48 +1,24 @@
-"""Addresses by today's provinces and wards (A2).
+"""Addresses by today's provinces and wards (A2), and the lists a form chooses them from."""
 
-vietnam-provinces carries the statistical office's list; it is read as data, its enums are not imported.
-"""
-
-import re
-from functools import cache
-from importlib.resources import files
+from collections.abc import Mapping
 from typing import Any
 
-import orjson
-from marshmallow import post_load
+from marshmallow import fields, post_load
 
-from shared.forms import Code, Form, Line, refuse
-from shared.language.errors import FieldError
-from shared.language.text import tidy
+from services.registration.domain.places import province_code, provinces
+from shared.forms import AddressLine, Code, Form, PlainText, View, refuse_field
 from shared.language.values import Address
 
-
-@cache
-def provinces() -> dict[str, dict[str, Any]]:
-    """Return today's provinces by two-digit code: name, and wards (name by five-digit code)."""
-    listed = orjson.loads((files("vietnam_provinces") / "data" / "nested-divisions.json").read_bytes())
-    return {
-        f"{province['code']:02d}": {
-            "name": province["name"],
-            "wards": {f"{ward['code']:05d}": tidy(ward["name"]) for ward in province["wards"]},
-        }
-        for province in listed
-    }
-
-
-def province_code(text: str) -> str | None:
-    """Return today's two-digit code for one written with two or three digits (A1), or None."""
-    code = f"{int(text):02d}" if re.fullmatch(r"[0-9]{1,3}", text, re.ASCII) else ""
-    return code if code in provinces() else None
+PROVINCE_CODE = r"[0-9]{2,3}"
 
 
 class AddressForm(Form):
     """A contact address; the district is free text, from an older paper."""
 
-    province_code = Code(r"[0-9]{2,3}", "not_a_province_code", required=True)
-    ward_code = Code(r"[0-9]{5}", "not_a_ward_code", load_default=None, allow_none=True)
-    district = Line(100, load_default=None, allow_none=True)
-    street = Line(200, required=True)
+    province_code = Code(PROVINCE_CODE, "not_a_province_code", required=True, example="79")
+    ward_code = Code(r"[0-9]{5}", "not_a_ward_code", load_default=None, allow_none=True, example="27559")
+    district = AddressLine(100, load_default=None, allow_none=True, example="Hóc Môn")
+    street = AddressLine(200, required=True, example="12/3 đường Thử Nghiệm, ấp Mẫu")
 
     @post_load
     def named(self, data: dict[str, Any], **_: Any) -> Address:
@@ -63,8 +39,19 @@ class AddressForm(Form):
         )
 
 
-def refuse_field(field: str, code: str) -> Any:
-    """Return the refusal of one field from a check over several."""
-    refusal = refuse(code)
-    refusal.messages = {field: [FieldError("", code)]}  # type: ignore[assignment]
-    return refusal
+class PlaceView(View):
+    """A province or a ward."""
+
+    code = PlainText(required=True, example="79")
+    name = PlainText(required=True, example="Thành phố Hồ Chí Minh")
+
+
+class PlaceList(View):
+    """Provinces or wards, all of them on one page."""
+
+    items = fields.List(fields.Nested(PlaceView), required=True)
+    next_cursor = PlainText(required=True, allow_none=True)
+
+
+def place_list(places: Mapping[str, str]) -> dict[str, Any]:
+    return PlaceList.of({"items": [{"code": code, "name": name} for code, name in places.items()]})

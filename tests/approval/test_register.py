@@ -1,0 +1,53 @@
+"""Matching a declaration with the household register (S72-S74)."""
+
+import unicodedata
+
+import pytest
+
+from services.approval.domain.register import Match, Person, check_person, compare, is_birth_date
+from shared.language.errors import Refused
+from tests.support.facts import INSURANCE_CODE
+
+PERSON = Person(INSURANCE_CODE, "Đặng Thị Hồng", "1990-03-12", "female")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Đặng Thị Hồng",
+        "ĐẶNG THỊ HỒNG",
+        "  đặng   thị hồng ",
+        unicodedata.normalize("NFD", "Đặng Thị Hồng"),
+    ],
+    ids=["the same", "upper case", "spaces", "decomposed"],
+)
+def test_a_name_matches_in_any_case_spaces_and_unicode_form(name):
+    assert compare(PERSON, name) == Match.MATCHES
+    assert check_person(PERSON, name) == PERSON
+
+
+@pytest.mark.parametrize("name", ["Dang Thi Hong", "Đặng Thị Hông", "Đặng Hồng", "Đặng Thị Hồng A", ""])
+def test_a_name_with_other_words_or_accents_does_not_match(name):
+    assert compare(PERSON, name) == Match.NAME_MISMATCH
+    with pytest.raises(Refused) as refusal:
+        check_person(PERSON, name)
+    assert refusal.value.code == "name_mismatch"
+
+
+def test_a_code_that_nobody_has_is_not_registered():
+    assert compare(None, "Đặng Thị Hồng") == Match.CODE_NOT_REGISTERED
+    with pytest.raises(Refused) as refusal:
+        check_person(None, "Đặng Thị Hồng")
+    assert refusal.value.code == "code_not_registered"
+
+
+@pytest.mark.parametrize("text", ["1990-03-12", "1990", "2024-02-29"])
+def test_a_birth_date_is_a_day_or_a_year(text):
+    assert is_birth_date(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "199", "19900312", "1990-3-12", "12/03/1990", "2023-02-29", "1990-W10-1", "٢٠٢٤", "abcd", "1990-03"]
+)
+def test_anything_else_is_no_birth_date(text):
+    assert not is_birth_date(text)

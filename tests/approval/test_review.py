@@ -1,0 +1,315 @@
+"""The rules of a review: whose it is, what officers may do with it, and how it ends."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from services.approval.domain.register import Person
+from services.approval.domain.review import Dossier, Review, is_own_picture, open_review, own_picture_key
+from shared.language.errors import FieldError, NotFound, Refused
+from shared.language.events import (
+    DeclarationApproved,
+    DeclarationReceived,
+    DeclarationRejected,
+    DeclarationReturned,
+    DeclarationSubmitted,
+    PhotoReplaced,
+)
+from shared.language.values import Condition, Status
+from tests.support.facts import ADDRESS, AGENCY, AT, CONTACT, FULL_NAME, ID_DOCUMENT, INSURANCE_CODE
+
+LATER = AT + timedelta(days=1)
+DEADLINE = AT + timedelta(days=10)
+ABOUT = {"declaration_id": "declaration-1", "number": "2026-0000001"}
+PHOTOS = {"portrait": "uploads/portrait/1.jpg", "id_front": "uploads/id_front/2.jpg"}
+OFFICER, COLLEAGUE = "canbo.mau", "canbo.khac"
+PERSON = Person(INSURANCE_CODE, "TRẦN THỊ MẪU", "1990-03-12", "female")
+SUBMITTED = DeclarationSubmitted(
+    **ABOUT,
+    tracking_code="ABCDEFGH23",
+    kind="register",
+    insurance_code=INSURANCE_CODE,
+    full_name=FULL_NAME,
+    id_document=ID_DOCUMENT,
+    address=ADDRESS,
+    contact=CONTACT,
+    agency=AGENCY,
+    photos=PHOTOS,
+    expires_at=DEADLINE,
+    at=AT,
+)
+
+
+@pytest.fixture
+def review():
+    return open_review(SUBMITTED)
+
+
+def approve(review, *, officer=OFFICER, at=LATER):
+    return review.approve(officer, PERSON, at=at)
+
+
+def reject(review, *, officer=OFFICER, reason="Ảnh mờ", at=LATER):
+    return review.reject(officer, reason, at=at)
+
+
+def replace_portrait(review, *, officer=OFFICER, at=LATER):
+    return review.replace_photo("portrait", "reviews/new.jpg", "upload-9", officer, at=at)
+
+
+def check(review, *, officer=OFFICER, at=LATER, **said):
+    return review.check_approvable(officer, **{"identity_checked": True, "confirmed": False} | said, at=at)
+
+
+ACTS = {
+    "receive": lambda review, **how: review.receive(**{"officer": OFFICER, "at": LATER} | how),
+    "return": lambda review, **how: review.return_to_queue(**{"officer": OFFICER, "at": LATER} | how),
+    "replace a photo": replace_portrait,
+    "check": check,
+    "approve": approve,
+    "reject": reject,
+}
+ENDINGS = {
+    Status.APPROVED: approve,
+    Status.REJECTED: reject,
+    Status.WITHDRAWN: lambda review: review.close(Status.WITHDRAWN, LATER),
+    Status.EXPIRED: lambda review: review.close(Status.EXPIRED, LATER),
+}
+every_act = pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
+every_ending = pytest.mark.parametrize("ending", ENDINGS)
+
+
+def refused(act, review, **how):
+    """Do what must be refused and must change nothing; return the refusal."""
+    before = replace(review)
+    with pytest.raises((Refused, NotFound)) as refusal:
+        act(review, **how)
+    assert review == before
+    return refusal.value
+
+
+# opened
+
+
+def test_a_submitted_declaration_opens_a_review():
+    assert open_review(SUBMITTED) == Review(
+        **ABOUT,
+        kind="register",
+        agency_code="07921",
+        agency=AGENCY,
+        insurance_code=INSURANCE_CODE,
+        full_name=FULL_NAME,
+        name_key="tran thi mau",
+        dossier=Dossier(ID_DOCUMENT, ADDRESS, CONTACT, PHOTOS),
+        submitted_at=AT,
+        expires_at=DEADLINE,
+        status=Status.PENDING,
+        history=[{"at": AT.isoformat(), "what": "submitted", "officer": ""}],
+    )
+
+
+def test_a_review_is_there_for_its_own_agency_only(review):
+    assert review.check_agency("07921") is None
+    for other in ("07922", "079", ""):
+        with pytest.raises(NotFound):
+            review.check_agency(other)
+
+
+# received and returned
+
+
+def test_an_officer_receives_a_declaration(review):
+    assert review.receive(OFFICER, at=LATER) == DeclarationReceived(**ABOUT, version=1, at=LATER)
+    assert (review.assigned_to, review.received_at, review.version) == (OFFICER, LATER, 1)
+    assert review.history[-1] == {"at": LATER.isoformat(), "what": "received", "officer": OFFICER}
+
+
+def test_receiving_it_twice_changes_nothing(review):
+    review.receive(OFFICER, at=LATER)
+    before = replace(review)
+    assert review.receive(OFFICER, at=DEADLINE - timedelta(seconds=1)) is None
+    assert review == before
+
+
+def test_an_officer_returns_a_declaration_to_the_queue(review):
+    review.receive(OFFICER, at=AT)
+    assert review.return_to_queue(OFFICER, at=LATER) == DeclarationReturned(**ABOUT, version=2, at=LATER)
+    assert (review.assigned_to, review.received_at, review.version) == (None, None, 2)
+    assert review.history[-1] == {"at": LATER.isoformat(), "what": "returned", "officer": OFFICER}
+
+
+def test_returning_what_is_assigned_to_nobody_changes_nothing(review):
+    before = replace(review)
+    assert review.return_to_queue(OFFICER, at=LATER) is None
+    assert review == before
+
+
+def test_a_returned_declaration_can_be_received_by_a_colleague(review):
+    review.receive(OFFICER, at=AT)
+    review.return_to_queue(OFFICER, at=AT)
+    assert review.receive(COLLEAGUE, at=LATER) == DeclarationReceived(**ABOUT, version=3, at=LATER)
+
+
+def test_the_condition_says_who_is_to_move_next_until_the_decision(review):
+    assert review.condition(LATER) == Condition.AWAITING_VISIT
+    review.receive(OFFICER, at=AT)
+    assert review.condition(LATER) == Condition.RECEIVED
+    assert review.condition(AT + timedelta(days=8)) == Condition.OVERDUE
+    approve(review)
+    assert review.condition(LATER) is None
+
+
+# what every act refuses
+
+
+@every_act
+def test_a_review_that_a_colleague_has_is_refused(review, act):
+    review.receive(COLLEAGUE, at=AT)
+    assert refused(act, review).code == "assigned_to_another"
+
+
+@every_act
+@every_ending
+def test_a_review_that_ended_is_refused(review, act, ending):
+    ENDINGS[ending](review)
+    refusal = refused(act, review)
+    assert (refusal.code, refusal.details) == ("already_decided", {"status": ending})
+
+
+@every_act
+def test_nothing_is_done_from_the_deadline_on(review, act):
+    refusal = refused(act, review, at=DEADLINE)
+    assert (refusal.code, refusal.details) == ("already_decided", {"status": Status.PENDING})
+    act(review, at=DEADLINE - timedelta(microseconds=1))
+
+
+# pictures
+
+
+def test_a_photo_is_replaced_and_the_others_stay(review):
+    assert replace_portrait(review) == PhotoReplaced(**ABOUT, purpose="portrait", upload_id="upload-9", at=LATER)
+    assert review.dossier == Dossier(ID_DOCUMENT, ADDRESS, CONTACT, PHOTOS | {"portrait": "reviews/new.jpg"})
+    assert review.history[-1] == {"at": LATER.isoformat(), "what": "photo_replaced:portrait", "officer": OFFICER}
+
+
+@pytest.mark.parametrize("purpose", ["id_back", "birth_certificate", "", "PORTRAIT"])
+def test_a_photo_that_was_not_declared_cannot_be_replaced(review, purpose):
+    refusal = refused(lambda one: one.replace_photo(purpose, "reviews/new.jpg", "upload-9", OFFICER, at=LATER), review)
+    assert (type(refusal), refusal.code) == (NotFound, "no_such_photo")
+
+
+def test_pictures_that_officers_brought_are_told_from_uploads():
+    assert own_picture_key("picture-1", ".png") == "reviews/picture-1.png"
+    assert is_own_picture("reviews/picture-1.png")
+    assert not is_own_picture("uploads/portrait/1.jpg")
+
+
+# approved
+
+
+def test_an_approval_may_be_asked_for_once_the_identity_was_checked(review):
+    assert check(review) is None
+    refusal = refused(check, review, identity_checked=False)
+    assert refusal.code == "identity_not_checked"
+    assert refusal.errors == (FieldError("identity_checked", "must_be_accepted"),)
+
+
+def test_a_change_is_approved_only_where_it_is_confirmed(review):
+    review.kind = "adjust"
+    refusal = refused(check, review)
+    assert refusal.code == "confirmation_required"
+    assert refusal.errors == (FieldError("confirm", "must_be_accepted"),)
+    assert check(review, confirmed=True) is None
+
+
+@pytest.mark.parametrize("kind", ["register", "child", "adjust", "stop"])
+def test_an_approval_says_its_kind_and_what_the_register_knows(review, kind):
+    review.kind = kind
+    assert approve(review) == DeclarationApproved(
+        **ABOUT,
+        kind=kind,
+        insurance_code=INSURANCE_CODE,
+        full_name="TRẦN THỊ MẪU",
+        birth_date="1990-03-12",
+        gender="female",
+        id_document=ID_DOCUMENT,
+        address=ADDRESS,
+        contact=CONTACT,
+        agency=AGENCY,
+        officer=OFFICER,
+        at=LATER,
+    )
+
+
+def test_an_approved_review_says_who_decided_and_when(review):
+    approve(review)
+    assert (review.status, review.decided_at, review.decided_by) == (Status.APPROVED, LATER, OFFICER)
+    assert (review.reason, review.assigned_to, review.version) == (None, OFFICER, 1)
+    assert review.history[-1] == {"at": LATER.isoformat(), "what": "approved", "officer": OFFICER}
+
+
+# rejected
+
+
+def test_a_rejection_says_its_reason(review):
+    assert reject(review, reason=" Ảnh mờ\n") == DeclarationRejected(
+        **ABOUT,
+        full_name=FULL_NAME,
+        contact=CONTACT,
+        agency=AGENCY,
+        officer=OFFICER,
+        reason="Ảnh mờ",
+        at=LATER,
+    )
+    assert (review.status, review.decided_at, review.decided_by) == (Status.REJECTED, LATER, OFFICER)
+    assert review.reason == "Ảnh mờ"
+    assert review.history[-1] == {"at": LATER.isoformat(), "what": "rejected", "officer": OFFICER}
+
+
+@pytest.mark.parametrize("reason", ["", " ", "\n\t ", "\N{NO-BREAK SPACE}"])
+def test_a_rejection_needs_a_reason(review, reason):
+    refusal = refused(reject, review, reason=reason)
+    assert (refusal.code, refusal.errors) == ("reason_required", (FieldError("reason", "required"),))
+
+
+# closed
+
+
+@pytest.mark.parametrize("status", [Status.WITHDRAWN, Status.EXPIRED])
+@pytest.mark.parametrize("received", [False, True], ids=["in the queue", "received"])
+def test_a_review_is_closed_with_its_declaration_and_forgets_whose_it_was(review, status, received):
+    if received:
+        review.receive(OFFICER, at=AT)
+    review.close(status, LATER)
+    assert (review.status, review.decided_at) == (status, LATER)
+    assert (review.insurance_code, review.full_name, review.name_key, review.dossier) == (None, None, None, None)
+    assert review.history[-1] == {"at": LATER.isoformat(), "what": str(status), "officer": ""}
+
+
+def test_a_closed_review_is_not_closed_again(review):
+    review.close(Status.EXPIRED, LATER)
+    before = replace(review)
+    review.close(Status.WITHDRAWN, DEADLINE)
+    assert review == before
+
+
+def test_an_approval_that_crosses_the_expiry_stands(review):
+    """docs/decisions/0008: it was made in time, and the account opens."""
+    approve(review)
+    before = replace(review)
+    review.close(Status.EXPIRED, DEADLINE)
+    assert not review.is_closed_by(Status.EXPIRED)
+    assert review == before
+
+
+@pytest.mark.parametrize(
+    ("decide", "status"),
+    [(reject, Status.EXPIRED), (reject, Status.WITHDRAWN), (approve, Status.WITHDRAWN)],
+    ids=["rejected, then expired", "rejected, then withdrawn", "approved, then withdrawn"],
+)
+def test_any_other_decision_gives_way_to_the_end_that_registration_knows(review, decide, status):
+    decide(review)
+    assert review.is_closed_by(status)
+    review.close(status, DEADLINE)
+    assert (review.status, review.decided_at, review.dossier, review.reason) == (status, DEADLINE, None, None)

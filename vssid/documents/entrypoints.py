@@ -1,0 +1,32 @@
+"""What nameko knows of the services: their entrypoints, and which events they consume."""
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+from services import SERVICES
+from shared.framework.consumers import EventConsumer
+from shared.language.events import Event
+from shared.messaging import topology
+from vssid.startup import service_class
+
+
+def entrypoints(service: str) -> Iterator[Any]:
+    """Yield (method name, entrypoint) of a service's class."""
+    for name, method in inspect.getmembers(service_class(service), inspect.isfunction):
+        for entrypoint in getattr(method, "nameko_entrypoints", ()):
+            yield name, entrypoint
+
+
+def listeners() -> list[tuple[str, str, type[Event]]]:
+    """Return (service, method, event) of every event consumer."""
+    return [
+        (service, name, entrypoint.event)
+        for service in SERVICES
+        for name, entrypoint in entrypoints(service)
+        if isinstance(entrypoint, EventConsumer)
+    ]
+
+
+def listener_queues(prefix: str) -> list[str]:
+    return [topology.queue_name(prefix, service, method) for service, method, _ in listeners()]
