@@ -85,7 +85,7 @@ class Newcomer:
         self.photos = {purpose: new_id() for purpose in PURPOSES}
 
     def declaration(self, **changes: Any) -> dict[str, Any]:
-        return declaration_form(self.person, self.photos, **{"email_copy": False, **changes})
+        return declaration_form(self.person, **{"photos": self.photos, "email_copy": False, **changes})
 
     def submission(self, headers: dict[str, str] | None = None, **changes: Any) -> bytes:
         """Return the request that submits the declaration."""

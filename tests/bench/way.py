@@ -208,9 +208,9 @@ def _go(
     spent = system.spent_since(before, finished)
     late = "" if finished == count else f" NOT FINISHED: {count - finished:,};"
     remark = (
-        f"{count:,} submitted by {SUBMITTERS} at once; an officer, {OFFICERS} requests at once, opens, receives, approves;"
-        f"{late} {script.turned_away:,} requests sent again after a 503; lean Twilio and SMTP; ceiling: psycopg2,"
-        f" the same rows in 14 commits, no messages; processor ms each: {listed(spent)}"
+        f"{count:,} submitted by {SUBMITTERS} at once; an officer, {OFFICERS} requests at once, opens, receives,"
+        f" approves;{late} {script.turned_away:,} requests sent again after a 503; lean Twilio and SMTP;"
+        f" ceiling: psycopg2, the same rows in 14 commits, no messages; processor ms each: {listed(spent)}"
     )
     rate = finished / (last - began)
     details = {"processor_ms_each": spent, "statuses": dict(script.outcome.statuses), "finished": finished}

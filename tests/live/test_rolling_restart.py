@@ -75,7 +75,7 @@ class Callers:
             files = {"file": (f"{purpose}.jpg", PICTURE, "image/jpeg")}
             kept = self._call(balancer, "POST", "/uploads", 201, files=files, data={"purpose": purpose})
             photos[purpose] = kept["upload_id"]
-        declared = self._call(balancer, "POST", "/declarations", 201, json=declaration_form(person, photos))
+        declared = self._call(balancer, "POST", "/declarations", 201, json=declaration_form(person, photos=photos))
         self.declared.append(declared["number"])
         code = {"tracking_code": declared["tracking_code"]}
         self._call(balancer, "GET", f"/declarations/{declared['number']}", 200, params=code)

@@ -32,7 +32,7 @@ class Applicant(DemoPerson):
 
     def declaration(self, photos: dict[str, str], **changes: Any) -> dict[str, Any]:
         """Return the declaration this person sends; no copy of the form is asked for, which would be printed."""
-        return declaration_form(self, photos, **{"email_copy": False, **changes})
+        return declaration_form(self, **{"photos": photos, "email_copy": False, **changes})
 
 
 SAMPLE = Applicant(INSURANCE_CODE, FULL_NAME, ID_DOCUMENT.number, "0912345678", "tran.thi.mau@vidu.example")
@@ -61,10 +61,10 @@ def register_csv() -> str:
     return "\n".join(["insurance_code,full_name,birth_date,gender,id_number", *rows])
 
 
-def declaration_form(person: DemoPerson = SAMPLE, photos: dict[str, str] = PHOTOS, **changes: Any) -> dict[str, Any]:
+def declaration_form(person: DemoPerson = SAMPLE, **changes: Any) -> dict[str, Any]:
     """Return the declaration a person sends; a test changes what it is about."""
     address = {"province_code": ADDRESS.province_code, "street": ADDRESS.street}
-    return {**declaration_of(person, AGENCY_CODE, dict(photos)), "address": address, **changes}
+    return {**declaration_of(person, AGENCY_CODE, dict(PHOTOS)), "address": address, **changes}
 
 
 @dataclass(frozen=True)

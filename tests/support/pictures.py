@@ -6,7 +6,7 @@ from typing import Any
 from PIL import Image
 
 
-def picture(fmt: str = "JPEG", size: tuple[int, int] = (64, 48), mode: str = "RGB", **options: Any) -> bytes:
+def picture(fmt: str = "JPEG", size: tuple[int, int] = (400, 300), mode: str = "RGB", **options: Any) -> bytes:
     """Return a picture in a format; ``options`` are Pillow's for saving."""
     return encoded(Image.linear_gradient("L").resize(size).convert(mode), fmt, **options)
 
