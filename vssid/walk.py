@@ -22,7 +22,7 @@ class Walk:
     def __init__(self, url: str, as_officer: "Walk | None" = None) -> None:
         self._base = f"{url.rstrip('/')}/api/v1"
         self._session = requests.Session()
-        self._officer: dict[str, str] = as_officer._officer if as_officer else {}
+        self.officer_headers: dict[str, str] = as_officer.officer_headers if as_officer else {}
 
     def submit(self, person: DemoPerson, agency_code: str) -> dict[str, Any]:
         """Upload the three pictures and submit the declaration; return the answer."""
@@ -38,18 +38,18 @@ class Walk:
 
     def sign_in(self, username: str, password: str) -> None:
         answer = self.call("POST", "/officer/sessions", 201, json={"username": username, "password": password})
-        self._officer = {"Authorization": f"Bearer {answer['token']}"}
+        self.officer_headers = {"Authorization": f"Bearer {answer['token']}"}
 
     def approve(self, number: str) -> None:
         """Wait for the review, take it and approve it."""
         review = f"/officer/reviews/{number}"
-        until(lambda: self._session.get(self._base + review, headers=self._officer, timeout=10).ok, "the review opens")
-        self.call("PUT", f"{review}/assignment", 200, headers=self._officer)
+        until(lambda: self.send("GET", review, headers=self.officer_headers).ok, "the review opens")
+        self.call("PUT", f"{review}/assignment", 200, headers=self.officer_headers)
         try:
-            self.call("POST", f"{review}/approval", 200, headers=self._officer, json={"identity_checked": True})
+            self.call("POST", f"{review}/approval", 200, headers=self.officer_headers, json={"identity_checked": True})
         except StepFailed:
             # the answer of an earlier try may have been lost, not its deed
-            if self.call("GET", review, 200, headers=self._officer)["status"] != "approved":
+            if self.call("GET", review, 200, headers=self.officer_headers)["status"] != "approved":
                 raise
 
     def history(self, declaration: dict[str, Any]) -> set[str]:
@@ -58,9 +58,7 @@ class Walk:
         return {entry["what"] for entry in found["history"]}
 
     def form(self, declaration: dict[str, Any]) -> bytes:
-        answer = self._session.get(
-            f"{self._base}/declarations/{declaration['number']}/form.pdf", params=_code(declaration), timeout=15
-        )
+        answer = self.send("GET", f"/declarations/{declaration['number']}/form.pdf", params=_code(declaration))
         if not answer.content.startswith(b"%PDF"):
             raise StepFailed(f"form.pdf answered {answer.status_code}: {answer.text[:300]}")
         return answer.content
@@ -70,12 +68,16 @@ class Walk:
         end = time.monotonic() + SECONDS
         headers = {**options.pop("headers", {}), "Idempotency-Key": str(uuid.uuid4())}
         while True:
-            answer = self._session.request(method, self._base + path, timeout=15, headers=headers, **options)
+            answer = self.send(method, path, headers=headers, **options)
             if answer.status_code == status:
                 return answer.json() if answer.content else None
             if answer.status_code not in (429, 503) or time.monotonic() > end:
                 raise StepFailed(f"{method} {path} answered {answer.status_code}: {answer.text[:500]}")
             time.sleep(float(answer.headers.get("Retry-After", 1)))
+
+    def send(self, method: str, path: str, **options: Any) -> requests.Response:
+        """Send one request to the API; return whatever was answered."""
+        return self._session.request(method, self._base + path, timeout=15, **options)
 
 
 def _code(declaration: dict[str, Any]) -> dict[str, str]:

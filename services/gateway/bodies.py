@@ -86,7 +86,8 @@ def file_of(request: Request, name: str, fields: tuple[str, ...] = ()) -> tuple[
     unknown = [*(one for one in files if one != name), *(one for one in values if one not in fields)]
     if unknown:
         raise Invalid(errors=[FieldError(one[:100], "unknown_field") for one in unknown])
-    repeated = [one for one, sent in [*files.lists(), *values.lists()] if len(sent) > 1]
+    repeated = [one for one, sent in files.lists() if len(sent) > 1]
+    repeated += [one for one, sent in values.lists() if len(sent) > 1]
     if repeated:
         raise Invalid(errors=[FieldError(one, "repeated") for one in repeated])
     return _content(files.get(name), name), values.to_dict()

@@ -1,4 +1,4 @@
-"""The notification desk: tells people, by SMS and by mail.
+"""The notification service: tells people, by SMS and by mail.
 
 owns      messages, withdrawals
 answers   note_delivery, list_messages

@@ -1,4 +1,4 @@
-"""What operators do at the notification service: see which messages did not arrive, and try them again."""
+"""What operators do with messages: see which did not arrive, and try them again."""
 
 import click
 
@@ -20,7 +20,7 @@ def messages() -> None:
 @click.option("--state", type=click.Choice([str(state) for state in State]), multiple=True, help="unknown and failed")
 @click.option("--limit", type=click.IntRange(1, 10000), default=100, show_default=True)
 def list_messages(state: tuple[str, ...], limit: int) -> None:
-    """Print messages of unknown outcome and failed ones, or those in the states given, newest first."""
+    """Print messages of unknown outcome and failed ones, or those in the states given, the newest first."""
     with open_database("notification", models.metadata).begin() as session:
         for message in handlers.list_messages(session, state or [str(one) for one in TROUBLED], limit):
             click.echo(_line(message))
@@ -31,7 +31,7 @@ def list_messages(state: tuple[str, ...], limit: int) -> None:
 def retry_message(message_id: str) -> None:
     """Make a message due now: a waiting one is sent, one of unknown outcome is looked up at its carrier.
 
-    A sent or failed message is over: nothing of its text or recipient is kept.
+    A sent or failed message cannot be retried: its text and recipient are no longer kept.
     """
     try:
         with open_database("notification", models.metadata).begin() as session:

@@ -1,4 +1,4 @@
-"""The notification desk's tables, how messages lie in them, and every query."""
+"""Notification's tables, how messages are mapped to them, and every query."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from services.notification.domain.message import Message, State
+from services.notification.domain.message import RESERVED_STATES, WAITING_STATES, Message
 from shared.language.errors import NotFound
 from shared.storage.columns import UtcDateTime
 from shared.storage.database import mapping
@@ -43,10 +43,10 @@ messages = sa.Table(
     sa.Column("delivery", sa.String(20)),
     sa.Column("delivered_at", UtcDateTime),
     sa.Column("fallback", sa.Text),
-    # whatever is heard twice, or by two at once, is told once
+    # an event received twice, or by two consumers at once, adds one message
     sa.UniqueConstraint("occasion", "channel"),
 )
-# a message that is over is never looked for again, however many of them there are
+# keeps the search for due messages fast, however many are settled
 sa.Index(
     "ix_messages_due",
     messages.c.channel,
@@ -55,7 +55,7 @@ sa.Index(
     sqlite_where=messages.c.due_at.is_not(None),
 )
 
-# few messages keep a mail that may have to stand in, and none for long
+# few messages have a fallback, and none for long
 sa.Index(
     "ix_messages_fallback",
     messages.c.queued_at,
@@ -63,7 +63,7 @@ sa.Index(
     sqlite_where=messages.c.fallback.is_not(None),
 )
 
-withdrawals = sa.Table(  # declarations taken back: a fact about one that comes late is not told
+withdrawals = sa.Table(  # of declarations: a late event about a withdrawn one sends nothing
     "withdrawals",
     metadata,
     sa.Column("declaration_id", sa.String(36), primary_key=True),
@@ -74,15 +74,15 @@ mapper.map_imperatively(Message, messages)
 
 
 WITHDRAWN = "withdrawn"
-_TOLD = sa.union_all(
+_QUEUED_CHANNELS = sa.union_all(
     sa.select(messages.c.channel).where(messages.c.occasion == sa.bindparam("occasion")),
     sa.select(sa.literal(WITHDRAWN)).where(withdrawals.c.declaration_id == sa.bindparam("declaration_id")),
 )
 
 
-def channels_told(session: Session, occasion: str, declaration_id: str) -> set[str]:
-    """Return the channels on which an occasion has its message already, and `WITHDRAWN` where it is to have none."""
-    return set(session.scalars(_TOLD, {"occasion": occasion, "declaration_id": declaration_id}))
+def queued_channels(session: Session, occasion: str, declaration_id: str) -> set[str]:
+    """Return the channels that have the message of an occasion already, and `WITHDRAWN` where none may be sent."""
+    return set(session.scalars(_QUEUED_CHANNELS, {"occasion": occasion, "declaration_id": declaration_id}))
 
 
 _DUE = (
@@ -95,58 +95,59 @@ _DUE = (
 
 
 def due_message(session: Session, channel: str, now: datetime) -> Message | None:
-    """Return the message that is due for longest and in nobody's hand."""
+    """Return the message that has been due longest, and lock it; skip those that are locked."""
     return session.scalars(_DUE, {"channel": channel, "now": now}).first()
 
 
-def message_in_hand(session: Session, message_id: str, attempt: int) -> Message | None:
-    """Return the message, if this attempt is still the one that has it in hand."""
+def reserved_message(session: Session, message_id: str, attempt: int) -> Message | None:
+    """Return the message, locked, if this attempt still has it reserved."""
     query = sa.select(Message).where(
         messages.c.message_id == message_id,
         messages.c.attempt == attempt,
-        messages.c.state.in_([State.SENDING.value, State.UNKNOWN.value]),
+        messages.c.state.in_([state.value for state in RESERVED_STATES]),
     )
     return session.scalars(query.with_for_update()).first()
 
 
-_CHANGED = (  # by what becomes of a message in hand
+_CHANGED = (  # by the outcome of an attempt
     *("state", "due_at", "carrier", "settled_by", "code", "delayed", "done_at", "recipient", "subject", "text", "html"),
     *("sealed", "form_key", "fallback"),
 )
-_PUT_FATE = (
+_SAVE_OUTCOME = (
     sa.update(messages)
     .where(
         messages.c.message_id == sa.bindparam("the_message"),
         messages.c.attempt == sa.bindparam("the_attempt"),
         messages.c.state == sa.bindparam("the_state"),
-        # a call-back may have come before the answer, and with it another fate
+        # a call-back may have come before the answer, and settled the message otherwise
         messages.c.delivery.is_not_distinct_from(sa.bindparam("the_delivery")),
     )
     .values({name: sa.bindparam(name) for name in _CHANGED})
 )
 
 
-def put_fate(session: Session, before: Message, after: Message) -> bool:
-    """Write down what became of a message, if it still lies as it was taken in hand; say whether it did."""
-    here = {"the_message": before.message_id, "the_attempt": before.attempt, "the_state": before.state}
+def save_outcome(session: Session, before: Message, after: Message) -> bool:
+    """Save a message as an outcome changed it, with one UPDATE; return False if its row has changed since."""
+    key = {"the_message": before.message_id, "the_attempt": before.attempt, "the_state": before.state}
     changed = {name: getattr(after, name) for name in _CHANGED}
-    done = session.connection().execute(_PUT_FATE, {**here, "the_delivery": before.delivery, **changed})
-    return done.rowcount == 1
+    saved = session.connection().execute(_SAVE_OUTCOME, {**key, "the_delivery": before.delivery, **changed})
+    return saved.rowcount == 1
 
 
-def messages_of(session: Session, declaration_id: str) -> Sequence[Message]:
+def locked_messages(session: Session, declaration_id: str) -> Sequence[Message]:
+    """Return the messages of a declaration, locked in an order that rules out deadlocks."""
     query = sa.select(Message).where(messages.c.declaration_id == declaration_id)
     return session.scalars(query.order_by(messages.c.message_id).with_for_update()).all()
 
 
 def messages_about(session: Session, declaration_id: str) -> Sequence[Message]:
-    """Return the messages of a declaration to be looked at, the oldest first."""
+    """Return the messages of a declaration, the oldest first."""
     query = sa.select(Message).where(messages.c.declaration_id == declaration_id)
     return session.scalars(query.order_by(messages.c.queued_at, messages.c.channel.desc())).all()
 
 
 def messages_in(session: Session, states: Sequence[str], limit: int) -> Sequence[Message]:
-    """Return messages in these states, the youngest first."""
+    """Return messages in these states, the newest first."""
     query = sa.select(Message).where(messages.c.state.in_(list(states)))
     return session.scalars(query.order_by(messages.c.queued_at.desc()).limit(limit)).all()
 
@@ -159,7 +160,7 @@ def get_message(session: Session, message_id: str) -> Message:
 
 
 def forget_fallbacks(session: Session, before: datetime) -> None:
-    """Forget the mails that may have to stand in for messages queued before a moment, and still wait for news."""
+    """Forget the fallbacks of messages queued before a moment and still without a delivery report."""
     old = sa.update(messages).where(
         messages.c.fallback.is_not(None), messages.c.queued_at < before, messages.c.due_at.is_(None)
     )
@@ -167,10 +168,10 @@ def forget_fallbacks(session: Session, before: datetime) -> None:
 
 
 def bring_forward(session: Session, beyond: datetime, now: datetime) -> int:
-    """Make messages due now that wait in nobody's hand for a moment beyond; return how many."""
-    waiting = messages.c.state.in_([State.QUEUED.value, State.UNKNOWN.value])
+    """Make messages due now that wait, unreserved, for a moment beyond; return how many."""
+    waiting = messages.c.state.in_([state.value for state in WAITING_STATES])
     late = sa.update(messages).where(messages.c.due_at > beyond, waiting)
-    return session.execute(late.values(due_at=now)).rowcount  # type: ignore[attr-defined]
+    return session.connection().execute(late.values(due_at=now)).rowcount
 
 
 _WITHDRAWN = sa.select(withdrawals.c.declaration_id).where(

@@ -1,18 +1,14 @@
 """What a service's methods are given: its database, the store of files, its clients."""
 
-from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import eventlet
 from eventlet import tpool
-from eventlet.event import Event
-from eventlet.greenpool import GreenPool
 from eventlet.semaphore import Semaphore
 from nameko.extensions import DependencyProvider
 
-from shared import logs
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,9 +18,6 @@ if TYPE_CHECKING:
     from shared.storage.seals import Seal
 
 Result = TypeVar("Result")
-LEAVE_SECONDS = 6.0  # a crew's work under way at the end may take so long; SIGTERM is obeyed within ten
-
-log = logs.log(__name__)
 
 
 def in_thread(act: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
@@ -131,61 +124,3 @@ class SealProvider(DependencyProvider):
 
     def get_dependency(self, worker_ctx: Any) -> "Seal":
         return self.seal
-
-
-class Crew(DependencyProvider):
-    """Hands beside the workers, for slow work that nobody waits for: so many at most in each lane.
-
-    A lane whose hands are all held up (a carrier that stalls) holds up neither the workers nor other lanes.
-    """
-
-    def __init__(self, hands: int) -> None:
-        self.hands = hands
-        self._pools: dict[str, GreenPool] = {}
-        self._rings: Counter[str] = Counter()
-        self._leaving = False
-
-    def get_dependency(self, worker_ctx: Any) -> "Crew":
-        return self
-
-    def stop(self) -> None:
-        self._leaving = True
-        with eventlet.Timeout(LEAVE_SECONDS, False):
-            for pool in self._pools.values():
-                pool.waitall()
-
-    def ring(self, lane: str, work: Callable[[], bool]) -> None:
-        """Have a free hand do ``work`` until it says that nothing is left; a ring that finds none is remembered."""
-        self._rings[lane] += 1
-        self._employ(lane, lambda: self._toil(lane, work, heard=-1))
-
-    def hire(self, lane: str, work: Callable[[], bool]) -> Event | None:
-        """Hold a free hand ready for a job that is about to come, and return where to send it; None if all are busy.
-
-        A job or None must be sent in any case. After it the hand does ``work``, if somebody rang meanwhile.
-        """
-        coming, heard = Event(), self._rings[lane]
-
-        def wait() -> None:
-            self._toil(lane, work, heard, coming.wait())
-
-        return coming if self._employ(lane, wait) else None
-
-    def _employ(self, lane: str, act: Callable[[], None]) -> bool:
-        pool = self._pools.setdefault(lane, GreenPool(self.hands))
-        if pool.free() <= 0 or self._leaving:
-            return False
-        pool.spawn_n(act)
-        return True
-
-    def _toil(self, lane: str, work: Callable[[], bool], heard: int, job: Callable[[], None] | None = None) -> None:
-        try:
-            if job is not None:
-                job()
-            # nothing switches between the last look at the rings and the end, so that no ring is missed
-            while heard != self._rings[lane] and not self._leaving:
-                heard = self._rings[lane]
-                while not self._leaving and work():
-                    pass
-        except Exception:
-            log.exception("crew_failed", lane=lane)

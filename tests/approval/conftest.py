@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.support.databases import desk_database
+from tests.support.databases import service_database
 
 
 @pytest.fixture
 def database(settings):
-    with desk_database("approval", settings) as database:
+    with service_database("approval", settings) as database:
         yield database

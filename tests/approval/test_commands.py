@@ -8,7 +8,7 @@ from services.approval import models
 from services.approval.commands import officer, register
 from services.approval.domain.officer import Officer
 from shared.storage.passwords import is_password
-from tests.support.databases import desk_database
+from tests.support.databases import service_database
 
 HEADER = "insurance_code,full_name,birth_date,gender,id_number\n"
 KNOWN = "7900000017,Nguyễn Văn Thử,1985-08-15,male,079085000017\n"
@@ -19,7 +19,7 @@ def database(settings, monkeypatch):
     """The approval database; the environment names it."""
     monkeypatch.setenv("VAR_DIR", settings.var_dir)
     monkeypatch.delenv("DATABASE_URL", raising=False)
-    with desk_database("approval", settings) as database:
+    with service_database("approval", settings) as database:
         yield database
 
 

@@ -8,8 +8,8 @@ from alembic import command
 
 from services.approval import models
 from shared.storage import migrate
-from tests.support.databases import desk_database
-from tests.support.facts import AT
+from tests.support.databases import service_database
+from tests.support.events import AT
 
 LOCKED = ("canbo.mau", AT, 5, AT + timedelta(minutes=15))
 
@@ -21,7 +21,7 @@ def settings_used(request):
 
 def test_names_that_are_locked_stay_locked(settings_used):
     configuration = migrate.configuration("approval", settings_used.database("approval"), models.metadata)
-    with desk_database("approval", settings_used) as database:
+    with service_database("approval", settings_used) as database:
         with database.begin() as session:
             session.execute(sa.insert(models.sign_in_attempts).values(LOCKED))
         command.downgrade(configuration, "0004")

@@ -6,7 +6,7 @@ import pytest
 
 from services.approval.domain.officer import OfficerSession, SignInAttempts, new_token, open_session, token_hash
 from shared.language.errors import Locked, Unauthenticated
-from tests.support.facts import AT
+from tests.support.events import AT
 
 LOCK = timedelta(minutes=15)
 

@@ -15,9 +15,9 @@ from shared.language.errors import FieldError, Invalid, NotFound, Refused, Unaut
 from shared.language.events import DeclarationExpired, DeclarationWithdrawn, PhotoReplaced
 from shared.language.values import upload_key
 from shared.storage.files import FileStore
-from tests.support.databases import announced, desk_database
-from tests.support.facts import AGENCY, CONTACT, FULL_NAME, PHOTOS
-from tests.support.notification_facts import declaration_submitted
+from tests.support.databases import announced, service_database
+from tests.support.events import declaration_submitted
+from tests.support.people import AGENCY, CONTACT, FULL_NAME, PHOTOS
 
 UPLOAD = "11111111-1111-4111-8111-111111111111"
 NUMBER = "2026-0000001"
@@ -186,7 +186,7 @@ def test_a_declaration_whose_upload_an_officer_used_first_is_opened_all_the_same
 @pytest.fixture
 def postgresql_approval(postgresql_settings, files):
     """The same service on PostgreSQL, where rows really lock."""
-    with desk_database("approval", postgresql_settings) as database:
+    with service_database("approval", postgresql_settings) as database:
         yield furnish(database, files)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from services.approval.domain.register import Match, Person, check_person, compare, is_birth_date
 from shared.language.errors import Refused
-from tests.support.facts import INSURANCE_CODE
+from tests.support.people import INSURANCE_CODE
 
 PERSON = Person(INSURANCE_CODE, "Đặng Thị Hồng", "1990-03-12", "female")
 

@@ -17,7 +17,8 @@ from shared.language.events import (
     PhotoReplaced,
 )
 from shared.language.values import Condition, Status
-from tests.support.facts import ADDRESS, AGENCY, AT, CONTACT, FULL_NAME, ID_DOCUMENT, INSURANCE_CODE
+from tests.support.events import AT
+from tests.support.people import ADDRESS, AGENCY, CONTACT, FULL_NAME, ID_DOCUMENT, INSURANCE_CODE
 
 LATER = AT + timedelta(days=1)
 DEADLINE = AT + timedelta(days=10)

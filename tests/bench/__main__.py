@@ -48,7 +48,7 @@ def main() -> int:
             f"{own_ceiling(there.http):,.0f} requests/s against a server that does nothing"
         )
         try:
-            broken = [letters for letters in CHAPTERS if is_wanted(letters) and not went_well(bench, letters)]
+            broken = [chapters for chapters in CHAPTERS if is_wanted(chapters) and not went_well(bench, chapters)]
         except KeyboardInterrupt:
             broken = ["interrupted"]
     if broken:
@@ -59,15 +59,15 @@ def main() -> int:
     return 1 if broken else 0
 
 
-def is_wanted(letters: str) -> bool:
+def is_wanted(chapters: str) -> bool:
     only = os.environ.get("ONLY", "")
-    return not only or bool(set(only) & set(letters))
+    return not only or bool(set(only) & set(chapters))
 
 
-def went_well(bench: Bench, letters: str) -> bool:
+def went_well(bench: Bench, chapters: str) -> bool:
     """Measure chapters; one that breaks does not take the others along."""
     try:
-        CHAPTERS[letters](bench)
+        CHAPTERS[chapters](bench)
     except Exception:
         traceback.print_exc()
         return False
@@ -93,7 +93,7 @@ def machine_of(servers: Servers) -> dict[str, Any]:
         rabbitmq = broker._impl.server_properties["version"]
     return {
         "cores": f"{os.cpu_count()}, {processor()}",
-        "shared by": "the house, PostgreSQL, RabbitMQ, the load generator, the carriers",
+        "shared by": "the system, PostgreSQL, RabbitMQ, the load generator, the carriers",
         "load before": f"{os.getloadavg()[0]:.1f} processes wanted a core in the last minute",
         "commit": commit(),
         "servers": f"PostgreSQL {postgresql} (synchronous_commit {synchronous}), RabbitMQ {rabbitmq}",

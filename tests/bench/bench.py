@@ -25,7 +25,7 @@ class Bench:
         return 4.0 if self.quick else 15.0
 
     @property
-    def patience(self) -> float:
+    def time_limit(self) -> float:
         """How many seconds a whole way may take before what is done is what counts."""
         return 45.0 if self.quick else 240.0
 

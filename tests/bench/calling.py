@@ -11,8 +11,8 @@ import pika
 
 from tests.bench.bench import Bench
 from tests.bench.load import HOST, Closed, Outcome, drive, endless, request
-from tests.bench.processes import child, free_port, resident, until_answering
 from tests.bench.table import Figure, rate_of
+from tests.support.processes import child, free_port, resident_megabytes, until_answering
 from tests.support.servers import fresh_prefix
 
 CONNECTIONS = 32
@@ -47,7 +47,7 @@ def _measured(bench: Bench, whose: str) -> Measured:
         over_http = drive(port, CONNECTIONS, Closed(endless([request("GET", ASK)]), bench.seconds))
         with urlopen(f"http://{HOST}:{port}/burst/{CONNECTIONS}/{int(bench.seconds)}", timeout=120) as answer:
             bare = float(answer.read())
-        return Measured(over_http, bare, (resident(pids[0]), resident(pids[1])))
+        return Measured(over_http, bare, (resident_megabytes(pids[0]), resident_megabytes(pids[1])))
 
 
 @contextmanager

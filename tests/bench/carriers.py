@@ -1,6 +1,6 @@
 """Lean carriers: Twilio's one call and SMTP, in a process of their own, that note who was told what and when.
 
-The recorders of the tests can fail in every way and therefore cost more than the desk that speaks to them; these
+The recorders of the tests can fail in every way and therefore cost more than the service that speaks to them; these
 only say yes. ``GET /recorded`` tells what came; any other GET is answered at once, which is what the load
 generator's own ceiling is measured against.
 """
@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 from urllib.request import urlopen
 
 from tests.bench.load import HOST, length_in
-from tests.bench.processes import child, free_port, until_answering
+from tests.support.processes import child, free_port, until_answering
 
 ACCOUNT_TEXT = "Tai khoan:"
 recorded: list[tuple[float, str, str, bool]] = []  # when, by which channel, to whom, and whether about an account
@@ -107,7 +107,7 @@ class Told:
 
 
 class Carriers:
-    """The running carriers, as the notification desk and the bench reach them."""
+    """The running carriers, as the notification service and the bench reach them."""
 
     def __init__(self, http: int, smtp: int, pid: int) -> None:
         self.http, self.pid = http, pid

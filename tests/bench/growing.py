@@ -7,16 +7,16 @@ from datetime import timedelta
 from urllib.parse import urlencode
 
 from tests.bench.bench import Bench
-from tests.bench.house import API, House, house
 from tests.bench.load import Closed, Outcome, drive, request
 from tests.bench.population import DECLARATIONS, NOW, REGISTER, REVIEWS, Case, cases
 from tests.bench.rows import fill
 from tests.bench.submitting import Submitting
+from tests.bench.system import API, MeasuredSystem, measured_system
 from tests.bench.table import Figure, quantiles
 from vssid import smoke
 
 CONNECTIONS = 2  # enough to see how long an answer takes, too few to queue
-DESKS = ("registration", "approval", "gateway")
+SERVICES = ("registration", "approval", "gateway")
 LONGEST = 60.0  # seconds for one kind of question
 NAMES = ("Nguyễn Thị Hồng Mai", "Trần Văn Minh Đạt", "Lê Ngọc Thanh Hạnh", "Đặng Hữu Quốc Sơn", "Võ Kim Thùy Quỳnh")
 CRITERIA: dict[str, Callable[[random.Random, int], dict[str, str]]] = {
@@ -54,29 +54,29 @@ def cursor(case: Case) -> str:
 
 def measure(bench: Bench) -> None:
     sizes = (10_000, 100_000) if bench.quick else (10_000, 1_000_000) + ((10_000_000,) if bench.full else ())
-    with house(bench.servers, bench.carriers, processes=DESKS) as here:
-        headers = here.officer_of(1)
+    with measured_system(bench.servers, bench.carriers, processes=SERVICES) as system:
+        headers = system.officer_of(1)
         smallest: dict[str, list[float]] = {}
         before = 0
         for size in sizes:
             bench.say(f"filling up to {size:,} declarations, reviews and people of the register")
-            _fill(here, before, size)
+            _fill(system, before, size)
             before = size
-            found = _times(bench, here, headers, size)
+            found = _times(bench, system, headers, size)
             smallest = smallest or found
             if size > sizes[0]:
                 _tell(bench, found, smallest, size, sizes[0])
 
 
-def _fill(here: House, first: int, after: int) -> None:
+def _fill(system: MeasuredSystem, first: int, after: int) -> None:
     count = after - first
-    approval, registration = here.dsn("approval"), here.dsn("registration")
+    approval, registration = system.dsn("approval"), system.dsn("registration")
     fill(approval, "register_people", REGISTER, (one.register_row() for one in cases(first, after)), count)
     fill(approval, "reviews", REVIEWS, (one.review_row() for one in cases(first, after)), count)
     fill(registration, "declarations", DECLARATIONS, (one.declaration_row() for one in cases(first, after)), count)
 
 
-def _times(bench: Bench, here: House, headers: dict[str, str], size: int) -> dict[str, list[float]]:
+def _times(bench: Bench, system: MeasuredSystem, headers: dict[str, str], size: int) -> dict[str, list[float]]:
     """Return the seconds of each question's answers, by what is asked."""
     repeats, chance = 40 if bench.quick else 200, random.Random(size)
     asked: dict[str, list[bytes]] = {
@@ -88,13 +88,13 @@ def _times(bench: Bench, here: House, headers: dict[str, str], size: int) -> dic
     }
     read = (own_case(chance, size).number for _ in range(repeats))
     asked["status read"] = [request("GET", f"{API}/declarations/{one}?tracking_code=ABCDEFGHJK") for one in read]
-    found = {name: _asked(here, Closed(iter(requests), LONGEST)).took for name, requests in asked.items()}
-    submissions = (one.submission() for one in here.newcomers(repeats))
-    return {**found, "submission": _asked(here, Submitting(submissions, LONGEST)).took}
+    found = {name: _asked(system, Closed(iter(requests), LONGEST)).took for name, requests in asked.items()}
+    submissions = (one.submission() for one in system.newcomers(repeats))
+    return {**found, "submission": _asked(system, Submitting(submissions, LONGEST)).took}
 
 
-def _asked(here: House, script: Closed) -> Outcome:
-    outcome = drive(here.ports["gateway"], CONNECTIONS, script)
+def _asked(system: MeasuredSystem, script: Closed) -> Outcome:
+    outcome = drive(system.ports["gateway"], CONNECTIONS, script)
     if outcome.refused:
         raise RuntimeError(f"not every answer was good: {outcome.statuses}")
     return outcome

@@ -108,17 +108,17 @@ def length_in(head: bytes) -> int:
 def drive(port: int, connections: int, script: Any) -> Outcome:
     """Ask what the script asks over so many connections until it is over; return its outcome."""
     began, processor = time.monotonic(), time.process_time()
-    road = _Road(port, connections)
+    loop = _Loop(port, connections)
     try:
-        road.travel(script)
+        loop.run(script)
     finally:
-        road.close()
+        loop.close()
     script.outcome.seconds = time.monotonic() - began
     script.outcome.processor = time.process_time() - processor
     return script.outcome
 
 
-class _Road:
+class _Loop:
     """The connections of one drive."""
 
     def __init__(self, port: int, connections: int) -> None:
@@ -134,7 +134,7 @@ class _Road:
         self._poller.register(made.socket, select.EPOLLIN)
         self._idle.append(made)
 
-    def travel(self, script: Any) -> None:
+    def run(self, script: Any) -> None:
         over_since = None
         while True:
             now = time.monotonic()
@@ -144,7 +144,7 @@ class _Road:
                 if len(self._idle) == len(self._all) or now > over_since + OVERTIME:
                     return
             for number, _ in self._poller.poll(TICK):
-                self._hear(self._all[number], script)
+                self._receive(self._all[number], script)
 
     def _ask(self, script: Any, now: float) -> None:
         while self._idle:
@@ -153,7 +153,7 @@ class _Road:
                 return
             self._idle.pop().send(*wanted)
 
-    def _hear(self, one: Connection, script: Any) -> None:
+    def _receive(self, one: Connection, script: Any) -> None:
         answer = one.receive()
         if answer is None:
             return

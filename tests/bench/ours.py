@@ -1,6 +1,6 @@
-"""The call that `stock` does, with the framework of this house: the same callee, the same gateway.
+"""The call that `stock` does, with our framework: the same callee, the same gateway.
 
-``python -m tests.bench.ours callee|gateway``; what the environment says is read as by any desk.
+``python -m tests.bench.ours callee|gateway``; what the environment says is read as by any service.
 """
 
 # ruff: noqa: E402 - the standard library is made green before anything else is imported

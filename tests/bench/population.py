@@ -87,7 +87,7 @@ REVIEWS = (
 
 
 class Case:
-    """One declaration. One in twenty is undecided, and half of those lie in nobody's hand."""
+    """One declaration. One in twenty is undecided, and half of those are assigned to nobody."""
 
     def __init__(self, place: int) -> None:
         dice = mixed(place)

@@ -58,7 +58,7 @@ def _cell(value: Any) -> str:
 
 
 def vacuum(dsn: str, table: str) -> None:
-    """Leave the table as autovacuum would find time to in a running house."""
+    """Leave the table as autovacuum would in a running system."""
     connection = psycopg2.connect(dsn)
     try:
         connection.autocommit = True

@@ -9,11 +9,11 @@ from typing import Any
 import orjson
 import psycopg2
 
-from tests.bench import by_hand
+from tests.bench import ceilings
 from tests.bench.bench import Bench
 from tests.bench.carriers import Told
-from tests.bench.house import API, House, Newcomer, house
 from tests.bench.load import Outcome, drive, request
+from tests.bench.system import API, MeasuredSystem, Newcomer, measured_system
 from tests.bench.table import Figure, listed, quantiles
 
 SUBMITTERS, OFFICERS = 12, 12  # requests of each under way at once
@@ -41,28 +41,28 @@ class Walk:
 
 @dataclass
 class Ways:
-    """The script of submitters and an officer who opens, takes and approves what lies in the queue.
+    """The script of submitters and an officer who opens, receives and approves what is in the queue.
 
     Submissions come at their due times; a stage of an officer's work follows the answer to the one before.
     """
 
     walks: Sequence[Walk]
     headers: dict[str, str]
-    patience: float
+    time_limit: float
     outcome: Outcome = field(default_factory=lambda: Outcome(200))
     done: int = 0
     turned_away: int = 0
 
     def __post_init__(self) -> None:
         self._due = deque(self.walks)
-        self._at_hand: deque[tuple[str, Walk]] = deque()  # stages of officers that can be done now
+        self._ready: deque[tuple[str, Walk]] = deque()  # stages of officers that can be done now
         self._probes: deque[Walk] = deque()
         self._later: deque[tuple[float, str, Walk]] = deque()
         self._by_number: dict[str, Walk] = {}
         self._seen: set[str] = set()
         self._under_way = {"submit": 0, "officer": 0, "probe": 0}
         self._next_look = 0.0
-        self._end = time.monotonic() + self.patience
+        self._end = time.monotonic() + self.time_limit
 
     # what is asked
 
@@ -70,7 +70,7 @@ class Ways:
         self._return_later(now)
         wanted = self._probe(now) or self._officer(now) or self._submission(now)
         if wanted is not None:
-            self._under_way[lane_of(wanted[1][0])] += 1
+            self._under_way[role_of(wanted[1][0])] += 1
         return wanted
 
     def _return_later(self, now: float) -> None:
@@ -78,7 +78,7 @@ class Ways:
             _, stage, walk = self._later.popleft()
             waiting = {"submit": self._due, "probe": self._probes}.get(stage)
             if waiting is None:
-                self._at_hand.append((stage, walk))
+                self._ready.append((stage, walk))
             else:
                 waiting.appendleft(walk)
 
@@ -91,8 +91,8 @@ class Ways:
     def _officer(self, now: float) -> tuple[bytes, Any] | None:
         if self._under_way["officer"] >= OFFICERS:
             return None
-        if self._at_hand:
-            stage, walk = self._at_hand.popleft()
+        if self._ready:
+            stage, walk = self._ready.popleft()
             return self._stage(stage, walk, now), (stage, walk)
         if now < self._next_look or len(self._seen) == len(self.walks):
             return None
@@ -103,7 +103,7 @@ class Ways:
         path = f"{API}/officer/reviews/{walk.number}"
         if stage == "open":
             return request("GET", path, headers=self.headers)
-        if stage == "take":
+        if stage == "receive":
             return request("PUT", f"{path}/assignment", headers={**self.headers, "Content-Length": "0"})
         walk.approved = walk.approved or now
         return request("POST", f"{path}/approval", {"identity_checked": True}, self.headers)
@@ -119,7 +119,7 @@ class Ways:
 
     def answered(self, tag: tuple[str, Any], status: int, body: bytes, now: float) -> None:
         stage, walk = tag
-        self._under_way[lane_of(stage)] -= 1
+        self._under_way[role_of(stage)] -= 1
         self.outcome.statuses[status] += 1
         good = status in (200, 201) or (stage == "approve" and status == 409)  # an answer lost, the deed done
         getattr(self, f"_after_{stage}")(walk, good, body, now)
@@ -144,14 +144,14 @@ class Ways:
         new = [one["number"] for one in orjson.loads(body)["items"] if one["number"] not in self._seen] if good else []
         known = [number for number in new if number in self._by_number]  # the answer may be slower than the review
         self._seen.update(known)
-        self._at_hand.extend(("open", self._by_number[number]) for number in known)
+        self._ready.extend(("open", self._by_number[number]) for number in known)
         self._next_look = now if known else now + LOOK_SECONDS
 
     def _after_open(self, walk: Walk, good: bool, body: bytes, now: float) -> None:
-        self._go_on("open", "take", walk, good, now)
+        self._go_on("open", "receive", walk, good, now)
 
-    def _after_take(self, walk: Walk, good: bool, body: bytes, now: float) -> None:
-        self._go_on("take", "approve", walk, good, now)
+    def _after_receive(self, walk: Walk, good: bool, body: bytes, now: float) -> None:
+        self._go_on("receive", "approve", walk, good, now)
 
     def _after_approve(self, walk: Walk, good: bool, body: bytes, now: float) -> None:
         if good:
@@ -161,7 +161,7 @@ class Ways:
 
     def _go_on(self, stage: str, following: str, walk: Walk, good: bool, now: float) -> None:
         if good:
-            self._at_hand.appendleft((following, walk))
+            self._ready.appendleft((following, walk))
         else:
             self._put_off(stage, walk, now)
 
@@ -173,69 +173,69 @@ class Ways:
         return now > self._end or (self.done == len(self.walks) and not any(self._under_way.values()))
 
 
-def lane_of(stage: str) -> str:
+def role_of(stage: str) -> str:
     return stage if stage in ("submit", "probe") else "officer"
 
 
 def measure(bench: Bench) -> None:
     count = 200 if bench.quick else 2000
-    with house(bench.servers, bench.carriers) as here:
-        headers = here.officer_of(2 * count)
-        _, rate, figure = _go(bench, here, headers, count, at_rate=None)
+    with measured_system(bench.servers, bench.carriers) as system:
+        headers = system.officer_of(2 * count)
+        _, rate, figure = _go(bench, system, headers, count, at_rate=None)
         half = max(rate / 2, 1.0)
         fewer = min(count, max(FEWEST, int(half * 2 * bench.seconds)))
-        walks, _, _ = _go(bench, here, headers, fewer, at_rate=half)
+        walks, _, _ = _go(bench, system, headers, fewer, at_rate=half)
         told = bench.carriers.told()
-        here.stop_all()
-        figure.ceiling = _by_hand(here, count)
+        system.stop_all()
+        figure.ceiling = _ceiling(system, count)
         bench.add(figure)
         _stages(bench, walks, told, half)
 
 
 def _go(
-    bench: Bench, here: House, headers: dict[str, str], count: int, at_rate: float | None
+    bench: Bench, system: MeasuredSystem, headers: dict[str, str], count: int, at_rate: float | None
 ) -> tuple[list[Walk], float, Figure]:
     """Send so many people the whole way; return their walks, declarations a second, and the figure."""
     bench.say(f"the whole way: {count} declarations" + (f", {at_rate:.0f} a second" if at_rate else ""))
-    people, began = here.newcomers(count), time.monotonic()
+    people, began = system.newcomers(count), time.monotonic()
     walks = [
         Walk(one, began + (place / at_rate if at_rate else 0.0), probed=at_rate is not None and place % EVERY == 0)
         for place, one in enumerate(people)
     ]
-    before, script = here.processor(), Ways(walks, headers, bench.patience)
-    drive(here.ports["gateway"], SUBMITTERS + OFFICERS + PROBES, script)
-    last, finished = _last_of(bench, here, walks)
-    spent = here.spent_since(before, finished)
+    before, script = system.processor(), Ways(walks, headers, bench.time_limit)
+    drive(system.ports["gateway"], SUBMITTERS + OFFICERS + PROBES, script)
+    last, finished = _last_of(bench, system, walks)
+    spent = system.spent_since(before, finished)
     late = "" if finished == count else f" NOT FINISHED: {count - finished:,};"
     remark = (
-        f"{count:,} submitted by {SUBMITTERS} at once; an officer, {OFFICERS} requests at once, opens, takes, approves;"
-        f"{late} {script.turned_away:,} requests sent again after a 503; lean Twilio and SMTP; ceiling: psycopg2,"
-        f" the same rows in 14 commits, no messages; processor ms each: {listed(spent)}"
+        f"{count:,} submitted by {SUBMITTERS} at once; an officer, {OFFICERS} requests at once, opens, receives,"
+        f" approves;{late} {script.turned_away:,} requests sent again after a 503; lean Twilio and SMTP;"
+        f" ceiling: psycopg2, the same rows in 14 commits, no messages; processor ms each: {listed(spent)}"
     )
     rate = finished / (last - began)
     details = {"processor_ms_each": spent, "statuses": dict(script.outcome.statuses), "finished": finished}
     return walks, rate, Figure("c", "the whole way", rate, "/s", goal="≥ 100/s", remark=remark, details=details)
 
 
-def _last_of(bench: Bench, here: House, walks: list[Walk]) -> tuple[float, int]:
+def _last_of(bench: Bench, system: MeasuredSystem, walks: list[Walk]) -> tuple[float, int]:
     """Wait for every card and every message; return the moment of the last, and how many have all of theirs."""
     people = [one.newcomer.person for one in walks]
     codes, expected = (
         tuple(one.insurance_code for one in people),
         {to for one in people for to in (one.phone, one.email)},
     )
-    patience_over = time.monotonic() + bench.patience
+    time_over = time.monotonic() + bench.time_limit
 
     def messages() -> list[Told]:
         return [one for one in bench.carriers.told() if one.to in expected]
 
     def cards() -> int:
-        return int(here.rows("cards", "SELECT count(*) FROM cards WHERE insurance_code IN %s", (codes,))[0][0])
+        return int(system.rows("cards", "SELECT count(*) FROM cards WHERE insurance_code IN %s", (codes,))[0][0])
 
-    while (found := cards()) < len(walks) and time.monotonic() < patience_over:
+    while (found := cards()) < len(walks) and time.monotonic() < time_over:
         time.sleep(LOOK_SECONDS)
     last_card = time.monotonic()
-    while len(kept := messages()) < 4 * len(walks) and time.monotonic() < patience_over:
+    while len(kept := messages()) < 4 * len(walks) and time.monotonic() < time_over:
         time.sleep(LOOK_SECONDS)
     return max([last_card, *(one.at for one in kept)]), min(found, len(kept) // 4)
 
@@ -254,14 +254,14 @@ def _stages(bench: Bench, walks: list[Walk], told: list[Told], rate: float) -> N
         bench.add(Figure("d", name, None, "", *quantiles(took), goal=goal, remark=said))
 
 
-def _by_hand(here: House, count: int) -> float:
-    """Return how many declarations a second go the whole way by hand: their rows and commits alone."""
-    dsns = {desk: here.dsn(desk) for desk in by_hand.COPIES}
-    connections = {desk: psycopg2.connect(dsn) for desk, dsn in dsns.items()}
+def _ceiling(system: MeasuredSystem, count: int) -> float:
+    """Return how many declarations a second go the whole way by psycopg2 alone: their rows and commits."""
+    dsns = {service: system.dsn(service) for service in ceilings.COPIES}
+    connections = {service: psycopg2.connect(dsn) for service, dsn in dsns.items()}
     try:
-        by_hand.make_copies(connections)
+        ceilings.make_copies(connections)
     finally:
         for one in connections.values():
             one.close()
-    ids = [one for (one,) in here.rows("registration", "SELECT declaration_id FROM declarations LIMIT %s", (count,))]
-    return by_hand.rate(by_hand.go_the_way, dsns, ids, 60.0)
+    ids = [one for (one,) in system.rows("registration", "SELECT declaration_id FROM declarations LIMIT %s", (count,))]
+    return ceilings.rate(ceilings.go_the_way, dsns, ids, 60.0)

@@ -19,7 +19,8 @@ from services.cards.domain import (
 from shared.language.clock import vietnam_day
 from shared.language.errors import Invalid, Refused
 from shared.language.events import CardIssued
-from tests.support.facts import AGENCY, AT, account_activated
+from tests.support.events import AT, account_activated
+from tests.support.people import AGENCY
 
 TODAY = date(2026, 8, 3)
 HOUSEHOLD = Benefit("GD", "hộ gia đình", Payer.HOUSEHOLD, 4)

@@ -11,7 +11,8 @@ from services.cards.handlers import issue_card
 from shared.language.errors import Refused
 from shared.language.events import CardIssued
 from tests.support.databases import announced
-from tests.support.facts import AGENCY, AT, account_activated
+from tests.support.events import AT, account_activated
+from tests.support.people import AGENCY
 
 PERSON = "7900000017"
 

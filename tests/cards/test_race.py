@@ -11,15 +11,15 @@ from services.cards import models
 from services.cards.handlers import issue_card
 from services.cards.service import Cards
 from shared.language.clock import utc_now
-from tests.support.databases import announced, desk_database
-from tests.support.facts import account_activated
+from tests.support.databases import announced, service_database
+from tests.support.events import account_activated
 
 ACCOUNTS = 20
 
 
 @pytest.fixture
 def database(postgresql_settings):
-    with desk_database("cards", postgresql_settings) as database:
+    with service_database("cards", postgresql_settings) as database:
         yield database
 
 

@@ -1,4 +1,4 @@
-"""A whole run: a town, its load, the faults in their turn, and the ledger at the end."""
+"""A whole run: a system, its load, the faults in their turn, and the ledger at the end."""
 
 import os
 import shutil
@@ -14,19 +14,20 @@ from shared.language.clock import utc_now
 from tests.chaos import clockwork, schedule
 from tests.chaos.damage import LeftOut, small_disk, strike
 from tests.chaos.drive import Drive
+from tests.chaos.injection import EventInjector
 from tests.chaos.ledger import Ledger, balance
-from tests.chaos.letters import Letters
 from tests.chaos.receipts import Receipts
 from tests.chaos.schedule import CARRIERS, Fault
 from tests.chaos.watch import Watch
-from tests.support.running import Town, town, until
+from tests.support.running import FaultySystem, running_system
 from tests.support.servers import Servers
+from tests.support.waiting import until
 
 RECOVERS_WITHIN = 150.0  # seconds after a fault until everything begun before has its card
 UNTOLD = "state IN ('queued', 'sending', 'unknown')"
 CALM_SECONDS = 3.0  # between two faults that tell something of the pace without any
 SETTLES_WITHIN = 300.0  # seconds after the last declaration until nothing is under way any more
-# seconds between the rounds of a failed event; all of them together outlast the longest fault of a run
+# seconds between the attempts at a failed event; all of them together are longer than the longest fault of a run
 DELAYS = {True: "1,2,5,10,20,30", False: "0.5,1,2,4"}
 PUBLIC = "https://vssid.example"  # where carriers are told to call back; their receipts are brought to the gateway
 
@@ -35,8 +36,8 @@ PUBLIC = "https://vssid.example"  # where carriers are told to call back; their 
 class Cost:
     """What a fault cost, in seconds.
 
-    ``recovered`` is how long after its end everything begun by then had its card, and everybody told by a carrier
-    that was hit had his message; ``lost`` is how much steady work is missing.
+    ``recovered`` is how long after its end everything begun by then had its card, and everybody whose carrier
+    was hit had their message; ``lost`` is how much steady work is missing.
     """
 
     fault: Fault
@@ -63,8 +64,8 @@ class Run:
 class Campaign:
     """Has the faults strike in their turn: each when its place is reached and the one before is over."""
 
-    def __init__(self, here: Town, drive: Drive, watch: Watch, say: Callable[[str], None]) -> None:
-        self._town, self._drive, self._watch, self._say = here, drive, watch, say
+    def __init__(self, system: FaultySystem, drive: Drive, watch: Watch, say: Callable[[str], None]) -> None:
+        self._system, self._drive, self._watch, self._say = system, drive, watch, say
         self.costs: list[Cost] = []
         self.failures: list[str] = []
         self._calm_since, self._cards_then, self._pace = time.monotonic(), watch.cards, drive.rate
@@ -85,7 +86,7 @@ class Campaign:
         self._learn_pace(began, cards)
         try:
             with self._watch.sparing(fault.target):
-                how = strike(self._town, fault)
+                how = strike(self._system, fault)
         except LeftOut as reason:
             how = f"left out: {reason}"
         except Exception as error:
@@ -108,17 +109,17 @@ class Campaign:
             self._pace = min(made / calm, self._drive.rate)
 
     def _recover(self, ended: float, begun: int, untold: str) -> float | None:
-        """Wait until everything begun has its card and nobody waits for his message; return the seconds that took."""
+        """Wait until everything begun has its card and nobody waits for a message; return the seconds that took."""
         while time.monotonic() - ended < RECOVERS_WITHIN:
             carded = self._watch.cards >= begun - len(self._drive.lost)
-            if carded and not self._town.count("notification", "messages", untold):
+            if carded and not self._system.count("notification", "messages", untold):
                 return time.monotonic() - ended
             time.sleep(0.2)
         return None
 
 
 def run(servers: Servers, seed: int, count: int, rate: float, say: Callable[[str], None]) -> Run:
-    """Do a whole run on a town of its own."""
+    """Do a whole run on a system of its own."""
     began = time.monotonic()
 
     def tell(text: str) -> None:
@@ -127,26 +128,34 @@ def run(servers: Servers, seed: int, count: int, rate: float, say: Callable[[str
     with _folder() as folder, small_disk(folder / "store"):
         store = (folder / "store").as_uri()
         delays = DELAYS[count >= schedule.WHOLE]
-        # few workers: the connections of the database are shared with whoever else is at work here
+        # few workers: the connections of the database are shared with everything else on this machine
         fixed = {"STORE_URL": store, "RETRY_DELAYS": delays, "WORKERS": "4", "PUBLIC_URL": PUBLIC}
         clock = folder / "clock"
-        clockwork.put_clock(clock, 0)
+        clockwork.set_clock(clock, 0)
         fixed[clockwork.VARIABLE] = str(clock)
-        with town(servers, folder, program=clockwork.__name__, **fixed) as here:
-            return _run(here, Letters(servers.amqp_url, here.settings.broker_prefix), seed, count, rate, began, tell)
+        with running_system(servers, folder, program=clockwork.__name__, **fixed) as system:
+            return _run(
+                system, EventInjector(servers.amqp_url, system.settings.broker_prefix), seed, count, rate, began, tell
+            )
 
 
 def _run(
-    here: Town, letters: Letters, seed: int, count: int, rate: float, began: float, say: Callable[[str], None]
+    system: FaultySystem,
+    injector: EventInjector,
+    seed: int,
+    count: int,
+    rate: float,
+    began: float,
+    say: Callable[[str], None],
 ) -> Run:
-    say("the town is open")
-    people = here.prepare(seed, count)
-    drive, watch = Drive(here.url, here.officer(seed), rate), Watch(here)
-    campaign = Campaign(here, drive, watch, say)
+    say("the system is ready")
+    people = system.prepare(seed, count)
+    drive, watch = Drive(system.url, system.officer(seed), rate), Watch(system)
+    campaign = Campaign(system, drive, watch, say)
     poison = schedule.poison(seed, count)
-    letters.tap()
-    with watch.looking(), Receipts(here).coming() as receipts:
-        poisoning = letters.put_all(drive.gate, poison)
+    injector.tap()
+    with watch.looking(), Receipts(system).running() as receipts:
+        poisoning = injector.put_all(drive.gate, poison)
         faults = schedule.faults(seed, count)
         striking = threading.Thread(target=campaign.run, args=(faults,), daemon=True, name="faults")
         striking.start()
@@ -154,10 +163,10 @@ def _run(
         striking.join()
         poisoning.join()
         say(f"{len(drive.declared)} declared, {len(drive.decided)} decided; waiting until nothing is under way")
-        troubles = [*campaign.failures, *_settle(here, drive, watch)]
+        troubles = [*campaign.failures, *_settle(system, drive, watch)]
         receipts.wait_for_all()
         say("nothing is under way any more; counting, and replaying the dead")
-        ledger = balance(here, letters, drive, poison, receipts, [*watch.hung, *troubles])
+        ledger = balance(system, injector, drive, poison, receipts, [*watch.hung, *troubles])
     return Run(
         seed=seed,
         count=count,
@@ -165,24 +174,24 @@ def _run(
         seconds=time.monotonic() - began,
         costs=campaign.costs,
         ledger=ledger,
-        pulses={name: watch.pulse(name) for name in here.processes},
+        pulses={name: watch.pulse(name) for name in system.processes},
         answers=dict(sorted(drive.answers.counts.items())),
     )
 
 
-def _settle(here: Town, drive: Drive, watch: Watch) -> list[str]:
+def _settle(system: FaultySystem, drive: Drive, watch: Watch) -> list[str]:
     """Wait until nothing is under way any more; return what did not end."""
     try:
         until(lambda: watch.cards >= len(drive.decided), "a card for every decision", SETTLES_WITHIN)
-        here.until_quiet(SETTLES_WITHIN)
-    except AssertionError as unsettled:
+        system.until_quiet(SETTLES_WITHIN)
+    except TimeoutError as unsettled:
         return [str(unsettled)]
     return []
 
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """Make a folder for the town; its logs are kept where CHAOS_LOGS says so."""
+    """Make a folder for the system; its logs are kept where CHAOS_LOGS says so."""
     folder = Path(tempfile.mkdtemp(prefix="vssid-chaos-"))
     try:
         yield folder

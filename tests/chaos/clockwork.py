@@ -1,4 +1,4 @@
-"""`vssid` with a clock that can be put, as if somebody had put the one of its machine.
+"""`vssid` with a clock that can be changed, as if somebody had changed the clock of the machine.
 
 A file holds by how many seconds the clock on the wall is wrong; the clock that measures time goes on. libfaketime
 does that to a whole process, but the interpreter's lock waits by the clock too, and then spins.
@@ -18,14 +18,14 @@ WRONG_BY = struct.Struct("d")
 VARIABLE = "CHAOS_CLOCK"
 
 
-def put_clock(clock: Path, seconds: float) -> None:
-    """Put the clock of every process that looks at this file, at once."""
+def set_clock(clock: Path, seconds: float) -> None:
+    """Change the clock of every process that looks at this file, at once."""
     with clock.open("r+b" if clock.exists() else "wb") as file:
         file.write(WRONG_BY.pack(seconds))
 
 
 def main() -> None:
-    """Run the command; everything in the house that asks for the time asks one of these two."""
+    """Run the command; everything that asks for the time asks one of these two."""
     with Path(os.environ[VARIABLE]).open("rb") as file:
         wrong = mmap.mmap(file.fileno(), WRONG_BY.size, access=mmap.ACCESS_READ)
     right = time.time

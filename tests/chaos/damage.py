@@ -1,4 +1,4 @@
-"""How each fault is done to a town, and undone."""
+"""How each fault is done to a system, and undone."""
 
 import os
 import shutil
@@ -12,60 +12,59 @@ from urllib.parse import urlsplit
 
 from tests.chaos import clockwork
 from tests.chaos.schedule import Fault, Kind
-from tests.support.running import Town
+from tests.support.processes import STOPS_WITHIN
+from tests.support.running import FaultySystem
 
-OBEYED_WITHIN = 10.0  # seconds a process has to leave after SIGTERM
 STORE_SIZE = "4g"  # of memory at most, and only what lies in it is taken
 REFUSALS = {"sms": 429, "mail": 451}  # later, and surely not kept
 FOREVER = 600.0  # seconds; healing ends the wait
-WRONG_BY = 3600.0  # seconds, where somebody puts the clock
+WRONG_BY = 3600.0  # seconds by which the clock is changed
 
 
 class NotObeyed(Exception):
-    """A process did not leave in time."""
+    """A process did not end after SIGTERM."""
 
 
 class LeftOut(Exception):
     """This machine does not let us do this; the text says what is missing."""
 
 
-def strike(town: Town, fault: Fault) -> str:
-    """Do a fault, undo it after its time, wait until who was hit is ready again; return how it was done."""
-    how = DAMAGES[fault.kind](town, fault)
-    if fault.target in town.processes:
-        town.until_ready(fault.target)
+def strike(system: FaultySystem, fault: Fault) -> str:
+    """Do a fault, undo it after its time, wait until what was hit is ready again; return how it was done."""
+    how = DAMAGES[fault.kind](system, fault)
+    if fault.target in system.processes:
+        system.until_ready(fault.target)
     return how
 
 
-def _kill(town: Town, fault: Fault) -> str:
-    town.restart(fault.target)
+def _kill(system: FaultySystem, fault: Fault) -> str:
+    system.restart(fault.target)
     return "SIGKILL, started again"
 
 
-def _terminate(town: Town, fault: Fault) -> str:
+def _terminate(system: FaultySystem, fault: Fault) -> str:
     began = time.monotonic()
-    town.signal(fault.target, signal.SIGTERM)
+    system.signal(fault.target, signal.SIGTERM)
     try:
-        town.processes[fault.target].wait(OBEYED_WITHIN + 5)
-        took = time.monotonic() - began
+        system.processes[fault.target].wait(STOPS_WITHIN)
+        return f"SIGTERM, ended after {time.monotonic() - began:.1f} s"
+    except subprocess.TimeoutExpired as hung:
+        raise NotObeyed(f"{fault.target} still ran {STOPS_WITHIN:.0f} s after SIGTERM") from hung
     finally:
-        town.restart(fault.target)
-    if took > OBEYED_WITHIN:
-        raise NotObeyed(f"{fault.target} left {took:.1f} s after SIGTERM")
-    return f"SIGTERM, left after {took:.1f} s"
+        system.restart(fault.target)
 
 
-def _freeze(town: Town, fault: Fault) -> str:
-    town.signal(fault.target, signal.SIGSTOP)
+def _freeze(system: FaultySystem, fault: Fault) -> str:
+    system.signal(fault.target, signal.SIGSTOP)
     try:
         time.sleep(fault.seconds)
     finally:
-        town.signal(fault.target, signal.SIGCONT)
+        system.signal(fault.target, signal.SIGCONT)
     return "SIGSTOP, SIGCONT"
 
 
-def _cut(town: Town, fault: Fault) -> str:
-    proxy = town.proxies[fault.target]
+def _cut(system: FaultySystem, fault: Fault) -> str:
+    proxy = system.proxies[fault.target]
     proxy.cut()
     try:
         time.sleep(fault.seconds)
@@ -74,8 +73,8 @@ def _cut(town: Town, fault: Fault) -> str:
     return "connections ended and refused" if fault.seconds else "connections ended"
 
 
-def _hang(town: Town, fault: Fault) -> str:
-    proxy = town.proxies[fault.target]
+def _hang(system: FaultySystem, fault: Fault) -> str:
+    proxy = system.proxies[fault.target]
     proxy.freeze()
     try:
         time.sleep(fault.seconds)
@@ -84,11 +83,11 @@ def _hang(town: Town, fault: Fault) -> str:
     return "connections frozen"
 
 
-def _restart(town: Town, fault: Fault) -> str:
-    """Restart the server itself where we were told that it may be; else only its connections suffer."""
+def _restart(system: FaultySystem, fault: Fault) -> str:
+    """Restart the server itself where CHAOS_SERVERS allows it; else only its connections suffer."""
     if os.environ.get("CHAOS_SERVERS") != "1":
-        return _cut(town, fault)
-    stop, start = _broker_commands() if fault.target == "broker" else _database_commands(town)
+        return _cut(system, fault)
+    stop, start = _broker_commands() if fault.target == "broker" else _database_commands(system)
     _run(*stop)
     try:
         time.sleep(fault.seconds)
@@ -103,10 +102,10 @@ def _broker_commands() -> tuple[list[str], list[str]]:
     return ["rabbitmqctl", "--silent", "stop_app"], ["rabbitmqctl", "--silent", "start_app"]
 
 
-def _database_commands(town: Town) -> tuple[list[str], list[str]]:
+def _database_commands(system: FaultySystem) -> tuple[list[str], list[str]]:
     if os.geteuid() != 0 or not shutil.which("pg_lsclusters"):
         raise LeftOut("pg_ctlcluster is not ours to use")
-    port = str(urlsplit(town.database_url).port or 5432)
+    port = str(urlsplit(system.database_url).port or 5432)
     clusters = [line.split() for line in _run("pg_lsclusters", "--no-header").splitlines()]
     ours = [one[:2] for one in clusters if one[2] == port]
     if not ours:
@@ -115,9 +114,9 @@ def _database_commands(town: Town) -> tuple[list[str], list[str]]:
     return [*command, "stop", "-m", "immediate"], [*command, "start"]
 
 
-def _full(town: Town, fault: Fault) -> str:
+def _full(system: FaultySystem, fault: Fault) -> str:
     """Shrink the store to what lies in it; where it is no file system of its own, nobody may write there."""
-    folder = store_folder(town)
+    folder = store_folder(system)
     if not folder.is_mount():
         return _unwritable(folder, fault)
     used = os.statvfs(folder)
@@ -131,7 +130,7 @@ def _full(town: Town, fault: Fault) -> str:
 
 def _unwritable(store: Path, fault: Fault) -> str:
     if os.geteuid() == 0:
-        raise LeftOut("no file system may be mounted here, and root writes everywhere")
+        raise LeftOut("no file system may be mounted system, and root writes everywhere")
     folders = [store, *(one for one in store.iterdir() if one.is_dir())]
     try:
         for one in folders:
@@ -143,67 +142,67 @@ def _unwritable(store: Path, fault: Fault) -> str:
     return "folders not writable"
 
 
-def _put(seconds: float) -> Callable[[Town, Fault], str]:
-    """Put the clock of every process, as on the machine they share; what they measure time with goes on."""
+def _set_clock(seconds: float) -> Callable[[FaultySystem, Fault], str]:
+    """Change the clock of every process, as on the machine they share; the monotonic clock goes on."""
 
-    def put(town: Town, fault: Fault) -> str:
-        clock = Path(town.environment[clockwork.VARIABLE])
-        clockwork.put_clock(clock, seconds)
+    def change(system: FaultySystem, fault: Fault) -> str:
+        clock = Path(system.environment[clockwork.VARIABLE])
+        clockwork.set_clock(clock, seconds)
         try:
             time.sleep(fault.seconds)
         finally:
-            clockwork.put_clock(clock, 0)
-        return f"put by {seconds:+.0f} s, and right again"
+            clockwork.set_clock(clock, 0)
+        return f"changed by {seconds:+.0f} s, and right again"
 
-    return put
+    return change
 
 
-def _carrier(spoil: Callable[[Town, Fault], str]) -> Callable[[Town, Fault], str]:
-    def spoilt(town: Town, fault: Fault) -> str:
+def _carrier(spoil: Callable[[FaultySystem, Fault], str]) -> Callable[[FaultySystem, Fault], str]:
+    def spoilt(system: FaultySystem, fault: Fault) -> str:
         try:
-            how = spoil(town, fault)
+            how = spoil(system, fault)
             time.sleep(fault.seconds)
         finally:
-            town.recorders[fault.target].heal()
+            system.recorders[fault.target].heal()
         return how
 
     return spoilt
 
 
 @_carrier
-def _fail(town: Town, fault: Fault) -> str:
+def _fail(system: FaultySystem, fault: Fault) -> str:
     code = REFUSALS[fault.target]
-    town.recorders[fault.target].sending.fail(code)
+    system.recorders[fault.target].sending.fail(code)
     return f"refuses with {code}"
 
 
 @_carrier
-def _stall(town: Town, fault: Fault) -> str:
-    town.recorders[fault.target].sending.stall(FOREVER)
+def _stall(system: FaultySystem, fault: Fault) -> str:
+    system.recorders[fault.target].sending.stall(FOREVER)
     return "says nothing, keeps nothing"
 
 
 @_carrier
-def _late(town: Town, fault: Fault) -> str:
-    town.recorders[fault.target].sending.late(FOREVER)
+def _late(system: FaultySystem, fault: Fault) -> str:
+    system.recorders[fault.target].sending.late(FOREVER)
     return "keeps it, answers after the time-out"
 
 
 @_carrier
-def _drop(town: Town, fault: Fault) -> str:
-    town.recorders[fault.target].sending.drop()
+def _drop(system: FaultySystem, fault: Fault) -> str:
+    system.recorders[fault.target].sending.drop()
     return "keeps it, hangs up"
 
 
 @_carrier
-def _blind(town: Town, fault: Fault) -> str:
-    recorder = town.recorders[fault.target]
+def _blind(system: FaultySystem, fault: Fault) -> str:
+    recorder = system.recorders[fault.target]
     recorder.looking_up.fail(503)
     recorder.sending.late(FOREVER)
     return "keeps it, answers late, cannot be asked"
 
 
-DAMAGES: dict[Kind, Callable[[Town, Fault], str]] = {
+DAMAGES: dict[Kind, Callable[[FaultySystem, Fault], str]] = {
     Kind.KILL: _kill,
     Kind.TERMINATE: _terminate,
     Kind.FREEZE: _freeze,
@@ -217,13 +216,13 @@ DAMAGES: dict[Kind, Callable[[Town, Fault], str]] = {
     Kind.LATE: _late,
     Kind.DROP: _drop,
     Kind.BLIND: _blind,
-    Kind.AHEAD: _put(WRONG_BY),
-    Kind.BEHIND: _put(-WRONG_BY),
+    Kind.AHEAD: _set_clock(WRONG_BY),
+    Kind.BEHIND: _set_clock(-WRONG_BY),
 }
 
 
-def store_folder(town: Town) -> Path:
-    return Path(town.environment["STORE_URL"].removeprefix("file://"))
+def store_folder(system: FaultySystem) -> Path:
+    return Path(system.environment["STORE_URL"].removeprefix("file://"))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from vssid.smoke import AGENCY
 from vssid.walk import StepFailed, Walk
 
 AT_ONCE = 16  # declarations on their way at the same time
-PATIENCE = 180.0  # seconds anybody asks again before the run counts him as lost
+GIVES_UP_AFTER = 180.0  # seconds anybody asks again before the run counts that person as lost
 LONGEST_WAIT = 2.0  # seconds between two tries, whatever the answer asks for
 
 
@@ -28,7 +28,7 @@ class PatientWalk(Walk):
 
     def call(self, method: str, path: str, status: int, **options: Any) -> Any:
         headers = {**options.pop("headers", {}), "Idempotency-Key": str(uuid.uuid4())}
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + GIVES_UP_AFTER
         while True:
             answer = self._ask(method, path, headers=headers, **options)
             if answer is not None and answer.status_code == status:
@@ -43,7 +43,7 @@ class PatientWalk(Walk):
         if self._answers.unwanted.is_set():
             raise StepFailed("the run was ended")
         try:
-            answer = self._session.request(method, self._base + path, timeout=15, **options)
+            answer = self.send(method, path, **options)
         except requests.RequestException:
             self._answers.add("none", path)
             return None
@@ -52,25 +52,25 @@ class PatientWalk(Walk):
 
     def approve(self, number: str) -> None:
         """Wait for the review, take it and approve it; an approval whose answer was lost stands."""
-        review, end = f"/officer/reviews/{number}", time.monotonic() + PATIENCE
+        review, end = f"/officer/reviews/{number}", time.monotonic() + GIVES_UP_AFTER
         while not self._is_open(review):
             if time.monotonic() > end:
                 raise StepFailed(f"the review of {number} never opened")
             time.sleep(0.2)
-        self.call("PUT", f"{review}/assignment", 200, headers=self._officer)
+        self.call("PUT", f"{review}/assignment", 200, headers=self.officer_headers)
         try:
-            self.call("POST", f"{review}/approval", 200, headers=self._officer, json={"identity_checked": True})
+            self.call("POST", f"{review}/approval", 200, headers=self.officer_headers, json={"identity_checked": True})
         except StepFailed:
-            if self.call("GET", review, 200, headers=self._officer)["status"] != "approved":
+            if self.call("GET", review, 200, headers=self.officer_headers)["status"] != "approved":
                 raise
 
     def _is_open(self, review: str) -> bool:
-        answer = self._ask("GET", review, headers=self._officer)
+        answer = self._ask("GET", review, headers=self.officer_headers)
         return answer is not None and answer.status_code == 200
 
 
 class Answers:
-    """Counts what the gateway answered; what broke (500) is kept with its path. ``unwanted`` ends everybody's way."""
+    """Counts what the gateway answered; what broke (500) is kept with its path. ``unwanted`` ends every walk."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -112,7 +112,7 @@ class Gate:
 
 @dataclass
 class Drive:
-    """Sends everybody the whole way, so many a second, whatever happens to the town meanwhile."""
+    """Sends everybody the whole way, so many a second, whatever happens to the system meanwhile."""
 
     url: str
     officer: Walk
@@ -127,7 +127,7 @@ class Drive:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             try:
                 self._begin_all(people, pool)
-            except BaseException:  # whoever ends the run does not wait for the patience of people on their way
+            except BaseException:  # a run that is ended does not wait for people who ask again and again
                 self.answers.unwanted.set()
                 raise
 
@@ -143,10 +143,10 @@ class Drive:
 
     def _whole_way(self, person: DemoPerson) -> None:
         try:
-            going = PatientWalk(self.url, self.answers, self.officer)
-            number = going.submit(person, AGENCY)["number"]
+            walk = PatientWalk(self.url, self.answers, self.officer)
+            number = walk.submit(person, AGENCY)["number"]
             self.declared[number] = person
-            going.approve(number)
+            walk.approve(number)
             self.decided.add(number)
         except Exception as error:
             self.lost.append(f"{person.insurance_code}: {type(error).__name__}: {error}")

@@ -1,25 +1,24 @@
-"""Does it add up? Everything accepted is decided, activated, has its card, and everybody was told once."""
+"""Does it add up? Everything accepted is decided, activated, has its card, and everybody got each message once."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import sqlalchemy as sa
+from typing import NamedTuple
 
 from shared.messaging import topology
-from shared.messaging.dead_letters import BrokerDeadLetters
+from shared.messaging.dead_letters import RabbitMqDeadLetters
 from tests.chaos.drive import Drive
-from tests.chaos.letters import Letters
+from tests.chaos.injection import EventInjector
 from tests.chaos.receipts import Receipts
 from tests.chaos.schedule import Poison
-from tests.support.running import Town, until
+from tests.support.running import FaultySystem
+from tests.support.waiting import until
 from vssid.documents import listener_queues
 from vssid.people import DemoPerson
 from vssid.startup import STATEFUL
 
-RESTS_WITHIN = 180.0  # seconds a poison event may take through all its rounds
-LIVING = ("outbox", "answers")  # tables that change while nothing happens
+RESTS_WITHIN = 180.0  # seconds a poison event may take through all its attempts
+CHANGING = ("outbox", "idempotency_keys")  # tables that change while nothing happens
 REPLAYS = 2
 
 
@@ -57,8 +56,8 @@ class Ledger:
 
 
 def balance(
-    here: Town,
-    letters: Letters,
+    system: FaultySystem,
+    injector: EventInjector,
     drive: Drive,
     poison: Sequence[Poison],
     receipts: Receipts,
@@ -66,43 +65,43 @@ def balance(
 ) -> Ledger:
     """Count everything, replay the dead twice, and count again."""
     ledger = Ledger()
-    _count_declarations(ledger, here, drive)
-    _count_messages(ledger, here, drive.declared)
+    _count_declarations(ledger, system, drive)
+    _count_messages(ledger, system, drive.declared)
     ledger.none("receipts refused", receipts.refused)
-    delivered = here.count("notification", "messages", "delivery = 'delivered'")
+    delivered = system.count("notification", "messages", "delivery = 'delivered'")
     ledger.add("receipts out of order and doubled = delivered", receipts.delivered, delivered)
-    ledger.add("events left in outboxes", 0, sum(here.count(desk, "outbox") for desk in STATEFUL))
-    dead = Dead(here, letters)
+    ledger.add("events left in outboxes", 0, sum(system.count(service, "outbox") for service in STATEFUL))
+    dead = DeadEvents(system, injector)
     dead.wait_for(len(poison))
     _count_dead(ledger, dead, poison)
     for turn in range(1, REPLAYS + 1):
-        _replay(ledger, here, letters, dead, turn)
-    ledger.add("events left in queues", 0, letters.waiting(dead.living))
+        _replay(ledger, system, injector, dead, turn)
+    ledger.add("events left in queues", 0, injector.waiting(dead.living))
     ledger.none("answers that broke (500)", [f"{count} x {path}" for path, count in drive.answers.broke.items()])
     ledger.none("processes that hung or did not recover", troubles)
     return ledger
 
 
-def _count_declarations(ledger: Ledger, here: Town, drive: Drive) -> None:
+def _count_declarations(ledger: Ledger, system: FaultySystem, drive: Drive) -> None:
     accepted = len(drive.declared)
-    ledger.none("people nobody served", drive.lost)
-    ledger.add("accepted = declarations kept", accepted, here.count("registration", "declarations"))
-    ledger.add("accepted = decided", accepted, here.count("approval", "reviews", "status = 'approved'"))
-    ledger.add("accepted = approved at registration", accepted, here.count("registration", "declarations", APPROVED))
-    ledger.add("accepted = activated", accepted, here.count("registration", "accounts"))
-    ledger.add("accepted = cards", accepted, here.count("cards", "cards"))
-    ledger.add("accepted = cards known to the applicant", accepted, here.count("registration", "declarations", NOTED))
+    ledger.none("people whose declaration got stuck", drive.lost)
+    ledger.add("accepted = declarations kept", accepted, system.count("registration", "declarations"))
+    ledger.add("accepted = decided", accepted, system.count("approval", "reviews", "status = 'approved'"))
+    ledger.add("accepted = approved at registration", accepted, system.count("registration", "declarations", APPROVED))
+    ledger.add("accepted = activated", accepted, system.count("registration", "accounts"))
+    ledger.add("accepted = cards", accepted, system.count("cards", "cards"))
+    ledger.add("accepted = cards known to the applicant", accepted, system.count("registration", "declarations", NOTED))
 
 
 APPROVED = "status = 'approved'"
 NOTED = "history::text LIKE '%card_issued%'"
 
 
-def _count_messages(ledger: Ledger, here: Town, declared: dict[str, DemoPerson]) -> None:
-    rows = _rows(here, "notification", "SELECT number, channel, state, settled_by FROM messages")
+def _count_messages(ledger: Ledger, system: FaultySystem, declared: dict[str, DemoPerson]) -> None:
+    rows = [MessageRow(*row) for row in system.rows("notification", f"SELECT {COLUMNS} FROM messages")]
     for channel, address, counted in (
-        ("sms", "phone", here.texts.counts()),
-        ("mail", "email", here.mails.counts()),
+        ("sms", "phone", system.texts.counts()),
+        ("mail", "email", system.mails.counts()),
     ):
         ours = [row for row in rows if row.channel == channel]
         ledger.add(f"{channel}: two for everybody", 2 * len(declared), len(ours))
@@ -117,77 +116,80 @@ def _count_messages(ledger: Ledger, here: Town, declared: dict[str, DemoPerson])
         ledger.notes[f"{channel}: openly unknown or failed"] = sum(map(_is_open, ours))
 
 
-def _is_open(row: Any) -> bool:
-    """Say whether the table itself admits that nobody knows."""
+class MessageRow(NamedTuple):
+    """What a run wants to know of a message."""
+
+    number: str
+    channel: str
+    state: str
+    settled_by: str | None
+
+
+COLUMNS = ", ".join(MessageRow._fields)
+
+
+def _is_open(row: MessageRow) -> bool:
+    """Return whether the table itself says that the outcome is not known."""
     return row.state in ("unknown", "failed") or row.settled_by == "sent_again"
 
 
-class Dead:
+class DeadEvents:
     """The dead queues of a run."""
 
-    def __init__(self, here: Town, letters: Letters) -> None:
-        self._letters = letters
-        prefix = here.settings.broker_prefix
+    def __init__(self, system: FaultySystem, injector: EventInjector) -> None:
+        self._injector = injector
+        prefix = system.settings.broker_prefix
         listening = listener_queues(prefix)
         self._queues = [topology.dead_name(queue) for queue in listening]
-        self.living = [*listening, *(topology.waiting_name(prefix, delay) for delay in here.settings.delays)]
+        self.living = [*listening, *(topology.waiting_name(prefix, delay) for delay in system.settings.delays)]
         self._prefix = prefix
-        self._lying = BrokerDeadLetters(here.settings, listening)
+        self._dead = RabbitMqDeadLetters(system.settings, listening)
 
     def wait_for(self, count: int) -> None:
         """Wait until so many rest there and nothing else is on its way; what is missing then shows in the ledger."""
         try:
             until(lambda: self._rests(count), "the dead rest", RESTS_WITHIN, pause=1)
-        except AssertionError:
+        except TimeoutError:
             return
 
     def _rests(self, count: int) -> bool:
-        return self._letters.waiting(self._queues) >= count and self._letters.waiting(self.living) == 0
+        return self._injector.waiting(self._queues) >= count and self._injector.waiting(self.living) == 0
 
     def list(self) -> list[tuple[str, str]]:
-        """Return (queue without prefix, id) of every dead letter."""
-        return [(one["queue"].removeprefix(self._prefix), one["id"]) for one in self._lying.all()]
+        """Return (queue without prefix, id) of every dead event."""
+        return [(one.queue.removeprefix(self._prefix), one.event_id) for one in self._dead.all()]
 
 
-def _count_dead(ledger: Ledger, dead: Dead, poison: Sequence[Poison]) -> None:
+def _count_dead(ledger: Ledger, dead: DeadEvents, poison: Sequence[Poison]) -> None:
     wanted, found = {(one.queue, one.event_id) for one in poison}, dead.list()
     ledger.add("poison in its dead queue", len(wanted), len(wanted & set(found)))
     ledger.none("dead and no poison", [f"{queue} {id_}" for queue, id_ in found if (queue, id_) not in wanted])
-    ledger.notes["poison letters"] = len(found)
+    ledger.notes["dead poison events"] = len(found)
 
 
-def _replay(ledger: Ledger, here: Town, letters: Letters, dead: Dead, turn: int) -> None:
-    """Bury true events beside the poison, give all the dead back, and see that nothing changed."""
-    before, told, resting = _snapshot(here), _told(here), len(dead.list())
-    buried = letters.bury(letters.tapped())
-    here.command("dead", "replay")
+def _replay(ledger: Ledger, system: FaultySystem, injector: EventInjector, dead: DeadEvents, turn: int) -> None:
+    """Add true events to the dead ones, replay all of them, and see that nothing changed."""
+    before, told, resting = _snapshot(system), _told(system), len(dead.list())
+    added = injector.add_to_dead(injector.tapped())
+    system.command("dead", "replay")
     dead.wait_for(resting)
-    after = _snapshot(here)
+    after = _snapshot(system)
     changed = [table for table in before if before[table] != after.get(table)]
-    ledger.none(f"replay {turn}: tables changed by {buried} events once more", changed)
-    ledger.add(f"replay {turn}: messages sent again", 0, _told(here) - told)
+    ledger.none(f"replay {turn}: tables changed by {added} events once more", changed)
+    ledger.add(f"replay {turn}: messages sent again", 0, _told(system) - told)
     ledger.add(f"replay {turn}: dead as before", resting, len(dead.list()))
 
 
-def _told(here: Town) -> int:
-    return len(here.texts.messages()) + len(here.mails.messages())
+def _told(system: FaultySystem) -> int:
+    return len(system.texts.messages()) + len(system.mails.messages())
 
 
-def _snapshot(here: Town) -> dict[str, str]:
+def _snapshot(system: FaultySystem) -> dict[str, str]:
     """Return a fingerprint of every table."""
     found = {}
-    for desk in STATEFUL:
-        for (table,) in _rows(here, desk, "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"):
-            if table not in LIVING:
+    for service in STATEFUL:
+        for (table,) in system.rows(service, "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"):
+            if table not in CHANGING:
                 whole = f"SELECT count(*), md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {table} t"
-                found[f"{desk}.{table}"] = str(tuple(_rows(here, desk, whole)[0]))
+                found[f"{service}.{table}"] = str(system.rows(service, whole)[0])
     return found
-
-
-def _rows(here: Town, desk: str, query: str) -> Sequence[Any]:
-    engine = sa.create_engine(here.settings.database(desk))
-    try:
-        with engine.connect() as connection:
-            return connection.execute(sa.text(query)).all()
-    finally:
-        engine.dispose()

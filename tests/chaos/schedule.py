@@ -71,7 +71,7 @@ SECONDS = {  # how long a fault lasts, from and to; the others are over as soon 
 MENU = (
     *((Kind.KILL, name) for name in PROCESSES),
     *((Kind.TERMINATE, name) for name in PROCESSES),
-    *((Kind.FREEZE, desk) for desk in STATEFUL),
+    *((Kind.FREEZE, service) for service in STATEFUL),
     *((kind, server) for kind in (Kind.CUT, Kind.REFUSE, Kind.HANG, Kind.RESTART) for server in SERVERS),
     (Kind.FULL, "store"),
     (Kind.AHEAD, "clock"),

@@ -6,7 +6,7 @@ import sys
 
 from tests.chaos import campaign, report, schedule
 
-SEED, COUNT, RATE = 128, 300, 15  # a seed that strikes a desk, a carrier and the broker
+SEED, COUNT, RATE = 128, 300, 15  # a seed that strikes a service, a carrier and the broker
 
 
 def test_the_same_seed_gives_the_same_schedule_in_every_process():

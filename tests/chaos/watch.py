@@ -1,4 +1,4 @@
-"""Looks at a town while things go wrong: how many cards there are, and whether every process still answers."""
+"""Looks at a system while things go wrong: how many cards there are, and whether every process still answers."""
 
 import statistics
 import threading
@@ -9,21 +9,20 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import psycopg2
-import requests
 
-from tests.support.running import Town
+from tests.support.running import FaultySystem
 
 PAUSE = 0.5  # seconds between two looks
 HEALTH_BOUND = 5.0  # seconds: who answers later than this hangs
 STARTS_WITHIN = 30.0
-GRACE = 3.0  # seconds after a fault in which nobody is looked at whom it hit
+GRACE = 3.0  # seconds after a fault in which nobody is looked at that was hit
 
 
 @dataclass
 class Watch:
     """Two threads that look until told to stop."""
 
-    town: Town
+    system: FaultySystem
     cards: int = 0
     answered: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))  # seconds, by process
     hung: list[str] = field(default_factory=list)
@@ -54,31 +53,21 @@ class Watch:
     def _count_cards(self) -> None:
         while not self._over.wait(PAUSE):
             with suppress(psycopg2.Error):
-                self.cards = self._cards_now()
-
-    def _cards_now(self) -> int:
-        url = self.town.settings.database("cards").replace("+psycopg2", "")
-        connection = psycopg2.connect(url, connect_timeout=3)
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT count(*) FROM cards")
-                return int(cursor.fetchone()[0])
-        finally:
-            connection.close()
+                self.cards = self.system.count("cards", "cards")
 
     def _feel_pulses(self) -> None:
         while not self._over.wait(PAUSE):
-            for name in list(self.town.processes):
+            for name in list(self.system.processes):
                 if not self._is_spared(name) and not self._has_left(name):
                     self._feel(name)
 
     def _has_left(self, name: str) -> bool:
-        """Say whether a process ended by itself; it is started again, as whoever runs it would, and remembered."""
-        code = self.town.processes[name].poll()
+        """Say whether a process ended by itself; it is started again, as an operator would, and remembered."""
+        code = self.system.processes[name].poll()
         if code is None or self._is_spared(name):
             return False
         self.hung.append(f"{name} left by itself with {code}")
-        self.town.start(name)
+        self.system.start(name)
         self._spared[name] = time.monotonic() + STARTS_WITHIN
         return True
 
@@ -87,11 +76,7 @@ class Watch:
 
     def _feel(self, name: str) -> None:
         began = time.monotonic()
-        url = f"http://127.0.0.1:{self.town.ports[name]}/healthz"
-        try:
-            status = requests.get(url, timeout=HEALTH_BOUND).status_code
-        except requests.RequestException as error:
-            status = type(error).__name__
+        status = self.system.answers(name, "/healthz", timeout=HEALTH_BOUND)
         took = time.monotonic() - began
         if self._is_spared(name):  # it was hit while we asked
             return

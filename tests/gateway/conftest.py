@@ -1,30 +1,31 @@
-"""One embedded town for all tests of the gateway; a test that wants another setting starts its own."""
+"""One embedded system for all tests of the gateway; a test that wants another setting starts its own."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.support.embedded import COLLEAGUE, STRANGER, TINY_LIMITS, AtDesk, EmbeddedTown, running
+from tests.support.embedded import TINY_LIMITS, EmbeddedSystem, OfficerSession, embedded_system
+from tests.support.people import COLLEAGUE, STRANGER
 
 
 @pytest.fixture(scope="session")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedTown]:
-    with running(tmp_path_factory.mktemp("town"), **TINY_LIMITS) as one:
-        yield one
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedSystem]:
+    with embedded_system(tmp_path_factory.mktemp("system"), **TINY_LIMITS) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
-def officer(town: EmbeddedTown) -> AtDesk:
-    return town.sign_in()
+def officer(system: EmbeddedSystem) -> OfficerSession:
+    return system.sign_in()
 
 
 @pytest.fixture(scope="session")
-def colleague(town: EmbeddedTown) -> AtDesk:
+def colleague(system: EmbeddedSystem) -> OfficerSession:
     """An officer of the same agency."""
-    return town.sign_in(COLLEAGUE)
+    return system.sign_in(COLLEAGUE)
 
 
 @pytest.fixture(scope="session")
-def stranger(town: EmbeddedTown) -> AtDesk:
+def stranger(system: EmbeddedSystem) -> OfficerSession:
     """An officer of another agency."""
-    return town.sign_in(STRANGER)
+    return system.sign_in(STRANGER)

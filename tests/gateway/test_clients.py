@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from services.gateway.routes.operations import DOCUMENT
-from tests.support.embedded import OFFICER, PICTURE, PURPOSES, until
+from tests.support.people import OFFICER, PURPOSES
+from tests.support.pictures import PICTURE
+from tests.support.waiting import until
 
 GENERATOR = Path(sys.executable).with_name("openapi-python-client")
 BINARY = ("application/pdf", "image/jpeg", "image/png", "image/webp")
@@ -61,16 +63,16 @@ def client_package(tmp_path_factory):
     sys.path.remove(str(folder))
 
 
-def test_a_generated_python_client_takes_a_declaration_from_upload_to_approval(town, client_package):
-    models, client = client_package("models"), client_package("client").Client(base_url=town.url)
+def test_a_generated_python_client_takes_a_declaration_from_upload_to_approval(system, client_package):
+    models, client = client_package("models"), client_package("client").Client(base_url=system.url)
     photos = {purpose: uploaded(client_package, client, purpose) for purpose in PURPOSES}
-    form = models.DeclarationForm.from_dict(town.newcomer().declaration(photos))
+    form = models.DeclarationForm.from_dict(system.newcomer().declaration(photos))
     submitted = client_package("api.public.submit_declaration").sync(client=client, body=form)
     assert (type(submitted), submitted.status) == (models.SubmittedView, models.SubmittedViewStatus.PENDING)
 
     sign_in = models.SignInForm(username=OFFICER.username, password=OFFICER.password)
     opened = client_package("api.officer.sign_in").sync(client=client, body=sign_in)
-    officer = client_package("client").AuthenticatedClient(base_url=town.url, token=opened.token)
+    officer = client_package("client").AuthenticatedClient(base_url=system.url, token=opened.token)
     get_review = client_package("api.officer.get_review").sync
     until(lambda: isinstance(get_review(submitted.number, client=officer), models.ReviewMessagesView), "the review")
     decision = client_package("api.officer.approve_declaration").sync(
@@ -94,8 +96,8 @@ def uploaded(client_package, client, purpose):
     return client_package("api.public.store_upload").sync(client=client, body=body).upload_id
 
 
-def test_a_generated_python_client_returns_a_refusal_as_a_problem(town, client_package):
-    models, client = client_package("models"), client_package("client").Client(base_url=town.url)
+def test_a_generated_python_client_returns_a_refusal_as_a_problem(system, client_package):
+    models, client = client_package("models"), client_package("client").Client(base_url=system.url)
     found = client_package("api.public.get_declaration").sync("2026-9999999", client=client, tracking_code="AAAAAAAAAA")
     assert (type(found), found.code, found.status) == (models.Problem, "not_found", models.ProblemStatus.VALUE_404)
 

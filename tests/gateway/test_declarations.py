@@ -1,4 +1,4 @@
-"""Declaring without an account, over HTTP against a running town."""
+"""Declaring without an account, over HTTP against a running system."""
 
 import copy
 import json
@@ -9,7 +9,9 @@ import pytest
 import requests
 
 from services.registration.domain.declaration import TRACKING_CHARACTERS
-from tests.support.embedded import AGENCY, PURPOSES, at_once, code_of, done, fields_refused, refused, until
+from tests.support.answers import code_of, done, fields_refused, refused
+from tests.support.people import AGENCY_CODE, PURPOSES
+from tests.support.waiting import at_once, until
 
 REQUIRED = (
     "kind",
@@ -138,30 +140,30 @@ def without(body, field):
     return changed
 
 
-def post(town, content, **headers):
-    return town.call("POST", "/declarations", data=content, headers={"Content-Type": "application/json", **headers})
+def post(system, content, **headers):
+    return system.call("POST", "/declarations", data=content, headers={"Content-Type": "application/json", **headers})
 
 
 @pytest.fixture(scope="module")
-def body(town):
+def body(system):
     """A declaration in order that nobody has sent; every test that is refused leaves it so."""
-    return town.newcomer().declaration(town.photos())
+    return system.newcomer().declaration(system.photos())
 
 
 @pytest.fixture
-def nothing_kept(town):
+def nothing_kept(system):
     """See that the test leaves no declaration behind."""
-    before = town.how_many("declarations"), town.how_many("outbox")
+    before = system.how_many("declarations"), system.how_many("outbox")
     yield
-    assert (town.how_many("declarations"), town.how_many("outbox")) == before
+    assert (system.how_many("declarations"), system.how_many("outbox")) == before
 
 
 # submitting
 
 
-def test_a_declaration_is_answered_with_all_one_needs_to_go_on(town):
-    who = town.newcomer()
-    answer = town.call("POST", "/declarations", json=who.declaration(town.photos()))
+def test_a_declaration_is_answered_with_all_one_needs_to_go_on(system):
+    who = system.newcomer()
+    answer = system.call("POST", "/declarations", json=who.declaration(system.photos()))
     declared = done(answer, 201)
     assert set(declared) == {
         "number",
@@ -175,7 +177,7 @@ def test_a_declaration_is_answered_with_all_one_needs_to_go_on(town):
     }
     assert (declared["kind"], declared["status"], declared["condition"]) == ("register", "pending", "awaiting_visit")
     assert set(declared["agency"]) == {"code", "name", "address"}
-    assert declared["agency"]["code"] == AGENCY
+    assert declared["agency"]["code"] == AGENCY_CODE
     assert "Hóc Môn" in declared["agency"]["name"]
     assert len(declared["tracking_code"]) == 10 and set(declared["tracking_code"]) <= set(TRACKING_CHARACTERS)
     submitted, expires = (datetime.fromisoformat(declared[name]) for name in ("submitted_at", "expires_at"))
@@ -183,51 +185,54 @@ def test_a_declaration_is_answered_with_all_one_needs_to_go_on(town):
     assert expires - submitted == timedelta(days=10)
     assert answer.headers["Location"] == f"/api/v1/declarations/{declared['number']}"
     assert answer.headers["Content-Type"] == "application/json"
-    assert requests.get(town.url + answer.headers["Location"], params=code_of(declared), timeout=30).status_code == 200
+    assert (
+        requests.get(system.url + answer.headers["Location"], params=code_of(declared), timeout=30).status_code == 200
+    )
 
 
-def test_a_declaration_is_told_by_exactly_one_sms_and_one_mail(town):
-    declared = town.submit()
+def test_a_declaration_is_told_by_exactly_one_sms_and_one_mail(system):
+    declared = system.submit()
     who = declared["who"]
-    until(lambda: town.sms_to(who.phone) and town.mails_to(who.email), "both messages")
-    (sms,), (mail,) = town.sms_to(who.phone), town.mails_to(who.email)
+    until(lambda: system.sms_to(who.phone) and system.mails_to(who.email), "both messages")
+    (sms,), (mail,) = system.sms_to(who.phone), system.mails_to(who.email)
     assert declared["number"] in sms and "Hoc Mon" in sms
     assert declared["number"] in mail.get_body(("plain",)).get_content()
 
 
 @pytest.mark.parametrize("written", ["0{}", "+84{}", "84{}", "0{} ", "+84 {}"])
-def test_a_phone_number_is_kept_in_e164_however_it_is_written(town, officer, written):
-    who = town.newcomer()
-    answer = town.call(
+def test_a_phone_number_is_kept_in_e164_however_it_is_written(system, officer, written):
+    who = system.newcomer()
+    answer = system.call(
         "POST",
         "/declarations",
-        json=who.declaration(town.photos(), phone=written.format(who.phone.removeprefix("+84"))),
+        json=who.declaration(system.photos(), phone=written.format(who.phone.removeprefix("+84"))),
     )
     assert officer.review(done(answer, 201))["phone"] == who.phone
 
 
-def test_decomposed_letters_are_kept_composed(town, officer):
-    who = town.newcomer()
+def test_decomposed_characters_are_kept_composed(system, officer):
+    who = system.newcomer()
     loose = unicodedata.normalize("NFD", "  Nguyễn   Thị\u00a0Ước Mẫu ")
     street, district = (unicodedata.normalize("NFD", text) for text in ("Số 5 đường Ví Dụ", "Huyện Hóc Môn"))
     address = {"province_code": "079", "district": district, "street": street}
     declared = done(
-        town.call("POST", "/declarations", json=who.declaration(town.photos(), full_name=loose, address=address)), 201
+        system.call("POST", "/declarations", json=who.declaration(system.photos(), full_name=loose, address=address)),
+        201,
     )
     review = officer.review(declared)
     assert review["full_name"] == "Nguyễn Thị Ước Mẫu"
     assert review["address"]["street"] == "Số 5 đường Ví Dụ"
     assert review["address"]["district"] == "Huyện Hóc Môn"
     assert review["address"]["province_code"] == "79"
-    ((applicant,),) = town.rows(
+    ((applicant,),) = system.rows(
         "registration", "SELECT applicant FROM declarations WHERE number = ?", declared["number"]
     )
     assert unicodedata.is_normalized("NFC", json.loads(applicant)["full_name"])
 
 
 @pytest.mark.parametrize("name", ["Đặng Thị Ỷ", "H'Hen Mẫu", "Y Blô Ê Ban", "Jean-Pierre Mẫu", "Nguyễn Văn A"])
-def test_every_name_people_bear_here_is_taken(town, officer, name):
-    declared = town.submit(full_name=name)
+def test_every_name_people_bear_here_is_taken(system, officer, name):
+    declared = system.submit(full_name=name)
     assert officer.review(declared)["full_name"] == name
 
 
@@ -236,23 +241,23 @@ def test_every_name_people_bear_here_is_taken(town, officer, name):
     [{"type": "cmnd", "number": "024000017"}, {"type": "passport", "number": "B1234567"}],
     ids=lambda one: one["type"],
 )
-def test_an_older_card_and_a_passport_are_papers_too(town, officer, document):
-    assert officer.review(town.submit(id_document=document))["id_document"] == document
+def test_an_older_card_and_a_passport_are_papers_too(system, officer, document):
+    assert officer.review(system.submit(id_document=document))["id_document"] == document
 
 
 @pytest.mark.parametrize("field", OPTIONAL)
 @pytest.mark.parametrize("how", ["missing", "null"])
-def test_what_is_optional_may_be_missing_or_null(town, field, how):
-    body = with_value(town.newcomer().declaration(town.photos()), field, None)
+def test_what_is_optional_may_be_missing_or_null(system, field, how):
+    body = with_value(system.newcomer().declaration(system.photos()), field, None)
     if how == "missing":
         body = without(body, field)
-    done(town.call("POST", "/declarations", json=body), 201)
+    done(system.call("POST", "/declarations", json=body), 201)
 
 
-def test_a_ward_of_the_province_is_taken_by_its_code(town, officer):
-    ward = done(town.call("GET", "/provinces/79/wards"))["items"][0]
+def test_a_ward_of_the_province_is_taken_by_its_code(system, officer):
+    ward = done(system.call("GET", "/provinces/79/wards"))["items"][0]
     address = {"province_code": "79", "ward_code": ward["code"], "street": "1 đường Mẫu"}
-    kept = officer.review(town.submit(address=address))["address"]
+    kept = officer.review(system.submit(address=address))["address"]
     assert (kept["ward_code"], kept["ward_name"]) == (ward["code"], ward["name"])
 
 
@@ -261,8 +266,8 @@ def test_a_ward_of_the_province_is_taken_by_its_code(town, officer):
 
 @pytest.mark.parametrize(("field", "value"), list(bad_values()))
 @pytest.mark.usefixtures("nothing_kept")
-def test_a_value_that_is_not_in_order_is_refused_by_the_name_of_its_field(town, body, field, value):
-    answer = town.call("POST", "/declarations", json=with_value(body, field, value))
+def test_a_value_that_is_not_in_order_is_refused_by_the_name_of_its_field(system, body, field, value):
+    answer = system.call("POST", "/declarations", json=with_value(body, field, value))
     problem = refused(answer, 400, "invalid_request")
     assert set(fields_refused(problem)) == {field}
     assert len(answer.content) < 4096
@@ -270,22 +275,22 @@ def test_a_value_that_is_not_in_order_is_refused_by_the_name_of_its_field(town, 
 
 @pytest.mark.parametrize("field", REQUIRED)
 @pytest.mark.usefixtures("nothing_kept")
-def test_a_field_that_is_required_may_not_be_missing(town, body, field):
-    problem = town.problem("POST", "/declarations", 400, "invalid_request", json=without(body, field))
+def test_a_field_that_is_required_may_not_be_missing(system, body, field):
+    problem = system.problem("POST", "/declarations", 400, "invalid_request", json=without(body, field))
     assert fields_refused(problem) == {field: "required"}
 
 
 @pytest.mark.parametrize("field", REQUIRED)
 @pytest.mark.usefixtures("nothing_kept")
-def test_a_field_that_is_required_may_not_be_null(town, body, field):
-    problem = town.problem("POST", "/declarations", 400, "invalid_request", json=with_value(body, field, None))
+def test_a_field_that_is_required_may_not_be_null(system, body, field):
+    problem = system.problem("POST", "/declarations", 400, "invalid_request", json=with_value(body, field, None))
     assert fields_refused(problem) == {field: "null"}
 
 
 @pytest.mark.parametrize("field", ["terms_accepted", "commitment"])
 @pytest.mark.usefixtures("nothing_kept")
-def test_terms_and_commitment_must_be_accepted(town, body, field):
-    problem = town.problem("POST", "/declarations", 400, "invalid_request", json=with_value(body, field, False))
+def test_terms_and_commitment_must_be_accepted(system, body, field):
+    problem = system.problem("POST", "/declarations", 400, "invalid_request", json=with_value(body, field, False))
     assert fields_refused(problem) == {field: "must_be_accepted"}
 
 
@@ -293,15 +298,15 @@ def test_terms_and_commitment_must_be_accepted(town, body, field):
     "field", ["full_names", "address.country", "photos.birth_certificate", "id_document.issued_on"]
 )
 @pytest.mark.usefixtures("nothing_kept")
-def test_an_unknown_field_is_refused_by_its_name(town, body, field):
-    problem = town.problem("POST", "/declarations", 400, "invalid_request", json=with_value(body, field, "a"))
+def test_an_unknown_field_is_refused_by_its_name(system, body, field):
+    problem = system.problem("POST", "/declarations", 400, "invalid_request", json=with_value(body, field, "a"))
     assert fields_refused(problem) == {field: "unknown_field"}
 
 
 @pytest.mark.usefixtures("nothing_kept")
-def test_every_field_at_fault_is_named_at_once(town, body):
+def test_every_field_at_fault_is_named_at_once(system, body):
     wrong = body | {"phone": "1", "full_name": 5, "commitment": "yes", "address": {"province_code": "79"}}
-    problem = town.problem("POST", "/declarations", 400, "invalid_request", json=wrong)
+    problem = system.problem("POST", "/declarations", 400, "invalid_request", json=wrong)
     assert fields_refused(problem) == {
         "phone": "not_a_mobile",
         "full_name": "wrong_type",
@@ -311,34 +316,34 @@ def test_every_field_at_fault_is_named_at_once(town, body):
 
 
 @pytest.mark.usefixtures("nothing_kept")
-def test_a_body_of_nothing_but_unknown_fields_gets_a_short_answer(town):
-    answer = town.call("POST", "/declarations", json={f"mục {number}": 1 for number in range(50_000)})
+def test_a_body_of_nothing_but_unknown_fields_gets_a_short_answer(system):
+    answer = system.call("POST", "/declarations", json={f"mục {number}": 1 for number in range(50_000)})
     assert len(refused(answer, 400, "invalid_request")["errors"]) == 100
 
 
 @pytest.mark.parametrize("content", ["[]", "1", '"register"', "null", "true", "[{}]"])
 @pytest.mark.usefixtures("nothing_kept")
-def test_json_that_is_no_object_is_refused(town, content):
-    assert set(fields_refused(refused(post(town, content), 400, "invalid_request"))) == {""}
+def test_json_that_is_no_object_is_refused(system, content):
+    assert set(fields_refused(refused(post(system, content), 400, "invalid_request"))) == {""}
 
 
 @pytest.mark.parametrize("content", NOT_JSON.values(), ids=NOT_JSON.keys())
 @pytest.mark.usefixtures("nothing_kept")
-def test_what_is_not_json_is_refused(town, content):
-    problem = refused(post(town, content), 400, "invalid_request")
+def test_what_is_not_json_is_refused(system, content):
+    problem = refused(post(system, content), 400, "invalid_request")
     assert fields_refused(problem) == {"": "not_json"}
 
 
 @pytest.mark.parametrize("depth", [33, 253, 300, 1000])
 @pytest.mark.usefixtures("nothing_kept")
-def test_json_deeper_than_any_form_is_refused(town, body, depth):
+def test_json_deeper_than_any_form_is_refused(system, body, depth):
     deep = json.dumps(body)[:-1] + ', "note": ' + "[" * depth + "]" * depth + "}"
-    assert fields_refused(refused(post(town, deep), 400, "invalid_request")) == {"": "too_deep"}
+    assert fields_refused(refused(post(system, deep), 400, "invalid_request")) == {"": "too_deep"}
 
 
 @pytest.mark.usefixtures("nothing_kept")
-def test_more_json_than_any_form_is_too_large(town):
-    refused(post(town, b'{"street": "' + b"a" * 2**21 + b'"}'), 413, "too_large")
+def test_more_json_than_any_form_is_too_large(system):
+    refused(post(system, b'{"street": "' + b"a" * 2**21 + b'"}'), 413, "too_large")
 
 
 @pytest.mark.parametrize(
@@ -346,149 +351,153 @@ def test_more_json_than_any_form_is_too_large(town):
     ["text/plain", "application/x-www-form-urlencoded", "application/xml", "multipart/form-data", "application/jsonx"],
 )
 @pytest.mark.usefixtures("nothing_kept")
-def test_another_content_type_is_not_supported(town, body, content_type):
-    answer = post(town, json.dumps(body), **{"Content-Type": content_type})
+def test_another_content_type_is_not_supported(system, body, content_type):
+    answer = post(system, json.dumps(body), **{"Content-Type": content_type})
     refused(answer, 415, "unsupported_media_type")
 
 
 @pytest.mark.usefixtures("nothing_kept")
-def test_a_body_without_a_content_type_is_not_supported(town, body):
-    refused(post(town, json.dumps(body), **{"Content-Type": None}), 415, "unsupported_media_type")
+def test_a_body_without_a_content_type_is_not_supported(system, body):
+    refused(post(system, json.dumps(body), **{"Content-Type": None}), 415, "unsupported_media_type")
 
 
-def test_a_body_that_comes_in_chunks_is_read(town):
-    content = json.dumps(town.newcomer().declaration(town.photos())).encode()
-    done(post(town, iter([content[:40], content[40:]])), 201)
+def test_a_body_that_comes_in_chunks_is_read(system):
+    content = json.dumps(system.newcomer().declaration(system.photos())).encode()
+    done(post(system, iter([content[:40], content[40:]])), 201)
 
 
-def test_the_declaration_that_was_refused_so_often_is_taken_once_it_is_in_order(town, body):
-    done(town.call("POST", "/declarations", json=body), 201)
+def test_the_declaration_that_was_refused_so_often_is_taken_once_it_is_in_order(system, body):
+    done(system.call("POST", "/declarations", json=body), 201)
 
 
 # rules
 
 
-def test_somebody_who_waits_cannot_declare_again(town):
-    who = town.submit()["who"]
-    town.problem("POST", "/declarations", 409, "declaration_pending", json=who.declaration(town.photos()))
+def test_somebody_who_waits_cannot_declare_again(system):
+    who = system.submit()["who"]
+    system.problem("POST", "/declarations", 409, "declaration_pending", json=who.declaration(system.photos()))
 
 
-def test_somebody_with_an_account_cannot_declare_again(town, officer):
-    declared = town.submit()
+def test_somebody_with_an_account_cannot_declare_again(system, officer):
+    declared = system.submit()
     officer.approve(declared)
-    until(lambda: "account_activated" in town.history(declared), "the account")
-    again = declared["who"].declaration(town.photos())
-    town.problem("POST", "/declarations", 409, "account_exists", json=again)
+    until(lambda: "account_activated" in system.history(declared), "the account")
+    again = declared["who"].declaration(system.photos())
+    system.problem("POST", "/declarations", 409, "account_exists", json=again)
 
 
-def test_of_two_declarations_of_one_person_at_the_same_instant_one_stands(town):
-    who = town.newcomer()
-    bodies = [who.declaration(town.photos()) for _ in range(4)]
+def test_of_two_declarations_of_one_person_at_the_same_instant_one_stands(system):
+    who = system.newcomer()
+    bodies = [who.declaration(system.photos()) for _ in range(4)]
     answers = at_once(
-        *(lambda one=one: requests.post(f"{town.base}/declarations", json=one, timeout=30) for one in bodies)
+        *(lambda one=one: requests.post(f"{system.base}/declarations", json=one, timeout=30) for one in bodies)
     )
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
     assert {answer.json().get("code") for answer in answers} == {None, "declaration_pending"}
-    assert waiting(town, who) == 1
+    assert waiting(system, who) == 1
 
 
 @pytest.mark.parametrize("code", ["00000", "999", "07999"])
 @pytest.mark.usefixtures("nothing_kept")
-def test_an_agency_nobody_knows_is_refused(town, code):
-    wrong = town.newcomer().declaration(town.photos(), agency_code=code)
-    problem = town.problem("POST", "/declarations", 409, "unknown_agency", json=wrong)
+def test_an_agency_nobody_knows_is_refused(system, code):
+    wrong = system.newcomer().declaration(system.photos(), agency_code=code)
+    problem = system.problem("POST", "/declarations", 409, "unknown_agency", json=wrong)
     assert fields_refused(problem) == {"agency_code": "unknown_agency"}
 
 
 @pytest.mark.usefixtures("nothing_kept")
-def test_a_picture_nobody_uploaded_is_not_found(town):
-    photos = town.photos() | {"id_back": "00000000-0000-0000-0000-000000000000"}
-    wrong = town.newcomer().declaration(photos)
-    problem = town.problem("POST", "/declarations", 409, "upload_not_found", json=wrong)
+def test_a_picture_nobody_uploaded_is_not_found(system):
+    photos = system.photos() | {"id_back": "00000000-0000-0000-0000-000000000000"}
+    wrong = system.newcomer().declaration(photos)
+    problem = system.problem("POST", "/declarations", 409, "upload_not_found", json=wrong)
     assert fields_refused(problem) == {"photos.id_back": "upload_not_found"}
 
 
 @pytest.mark.usefixtures("nothing_kept")
-def test_a_picture_of_another_purpose_is_not_found(town):
-    photos = town.photos()
+def test_a_picture_of_another_purpose_is_not_found(system):
+    photos = system.photos()
     swapped = photos | {"id_front": photos["id_back"], "id_back": photos["id_front"]}
-    problem = town.problem("POST", "/declarations", 409, "upload_not_found", json=town.newcomer().declaration(swapped))
+    problem = system.problem(
+        "POST", "/declarations", 409, "upload_not_found", json=system.newcomer().declaration(swapped)
+    )
     assert set(fields_refused(problem)) == {"photos.id_front", "photos.id_back"}
 
 
-def test_a_picture_in_use_is_not_found(town):
-    photos = town.photos()
-    done(town.call("POST", "/declarations", json=town.newcomer().declaration(photos)), 201)
-    problem = town.problem("POST", "/declarations", 409, "upload_not_found", json=town.newcomer().declaration(photos))
+def test_a_picture_in_use_is_not_found(system):
+    photos = system.photos()
+    done(system.call("POST", "/declarations", json=system.newcomer().declaration(photos)), 201)
+    problem = system.problem(
+        "POST", "/declarations", 409, "upload_not_found", json=system.newcomer().declaration(photos)
+    )
     assert set(fields_refused(problem)) == {f"photos.{purpose}" for purpose in PURPOSES}
 
 
-def test_a_refusal_takes_no_picture(town):
-    who, photos = town.newcomer(), town.photos()
-    town.problem("POST", "/declarations", 409, "unknown_agency", json=who.declaration(photos, agency_code="07999"))
-    done(town.call("POST", "/declarations", json=who.declaration(photos)), 201)
+def test_a_refusal_takes_no_picture(system):
+    who, photos = system.newcomer(), system.photos()
+    system.problem("POST", "/declarations", 409, "unknown_agency", json=who.declaration(photos, agency_code="07999"))
+    done(system.call("POST", "/declarations", json=who.declaration(photos)), 201)
 
 
 # idempotency
 
 
-def waiting(town, who):
-    ((found,),) = town.rows(
+def waiting(system, who):
+    ((found,),) = system.rows(
         "registration", "SELECT count(*) FROM declarations WHERE insurance_code = ?", who.insurance_code
     )
     return found
 
 
-def keyed(town, body, key):
-    return requests.post(f"{town.base}/declarations", json=body, headers={"Idempotency-Key": key}, timeout=30)
+def keyed(system, body, key):
+    return requests.post(f"{system.base}/declarations", json=body, headers={"Idempotency-Key": key}, timeout=30)
 
 
-def test_the_same_key_and_body_give_the_first_answer_again(town):
-    who = town.newcomer()
-    body = who.declaration(town.photos())
-    first, again = (keyed(town, body, f"khoa-{who.insurance_code}") for _ in range(2))
+def test_the_same_key_and_body_give_the_first_answer_again(system):
+    who = system.newcomer()
+    body = who.declaration(system.photos())
+    first, again = (keyed(system, body, f"khoa-{who.insurance_code}") for _ in range(2))
     assert done(first, 201) == done(again, 201)
     assert first.headers["Location"] == again.headers["Location"]
-    assert waiting(town, who) == 1
+    assert waiting(system, who) == 1
 
 
-def test_the_same_body_in_another_order_is_the_same_body(town):
-    who = town.newcomer()
-    body = who.declaration(town.photos())
+def test_the_same_body_in_another_order_is_the_same_body(system):
+    who = system.newcomer()
+    body = who.declaration(system.photos())
     turned = dict(reversed(body.items()))
-    assert done(keyed(town, body, who.phone), 201) == done(keyed(town, turned, who.phone), 201)
+    assert done(keyed(system, body, who.phone), 201) == done(keyed(system, turned, who.phone), 201)
 
 
-def test_a_key_cannot_be_used_for_another_body(town):
-    who = town.newcomer()
-    body = who.declaration(town.photos())
-    done(keyed(town, body, who.phone), 201)
-    refused(keyed(town, body | {"email": None}, who.phone), 409, "idempotency_key_reused")
-    assert waiting(town, who) == 1
+def test_a_key_cannot_be_used_for_another_body(system):
+    who = system.newcomer()
+    body = who.declaration(system.photos())
+    done(keyed(system, body, who.phone), 201)
+    refused(keyed(system, body | {"email": None}, who.phone), 409, "idempotency_key_reused")
+    assert waiting(system, who) == 1
 
 
-def test_a_key_sent_twice_at_the_same_instant_makes_one_declaration(town):
-    who = town.newcomer()
-    body = who.declaration(town.photos(), email_copy=True)
-    answers = at_once(*[lambda: keyed(town, body, who.phone)] * 4)
+def test_a_key_sent_twice_at_the_same_instant_makes_one_declaration(system):
+    who = system.newcomer()
+    body = who.declaration(system.photos(), email_copy=True)
+    answers = at_once(*[lambda: keyed(system, body, who.phone)] * 4)
     first, *others = [done(answer, 201) for answer in answers]
     assert all(other == first for other in others)
-    assert waiting(town, who) == 1
-    until(lambda: town.sms_to(who.phone) and town.mails_to(who.email), "both messages")
-    assert len(town.sms_to(who.phone)) == len(town.mails_to(who.email)) == 1
+    assert waiting(system, who) == 1
+    until(lambda: system.sms_to(who.phone) and system.mails_to(who.email), "both messages")
+    assert len(system.sms_to(who.phone)) == len(system.mails_to(who.email)) == 1
 
 
-def test_a_refusal_is_not_remembered_under_its_key(town):
-    who = town.newcomer()
-    body = who.declaration(town.photos())
-    refused(keyed(town, body | {"agency_code": "07999"}, who.phone), 409, "unknown_agency")
-    done(keyed(town, body, who.phone), 201)
+def test_a_refusal_is_not_remembered_under_its_key(system):
+    who = system.newcomer()
+    body = who.declaration(system.photos())
+    refused(keyed(system, body | {"agency_code": "07999"}, who.phone), 409, "unknown_agency")
+    done(keyed(system, body, who.phone), 201)
 
 
 @pytest.mark.parametrize("key", ["", "k" * 129, "khóa".encode(), b"a\tb"], ids=["empty", "long", "accents", "tab"])
 @pytest.mark.usefixtures("nothing_kept")
-def test_a_key_is_printable_and_not_long(town, key):
-    problem = refused(keyed(town, town.newcomer().declaration(town.photos()), key), 400, "invalid_request")
+def test_a_key_is_printable_and_not_long(system, key):
+    problem = refused(keyed(system, system.newcomer().declaration(system.photos()), key), 400, "invalid_request")
     assert fields_refused(problem) == {"Idempotency-Key": "not_an_idempotency_key"}
 
 
@@ -496,12 +505,12 @@ def test_a_key_is_printable_and_not_long(town, key):
 
 
 @pytest.fixture(scope="module")
-def declared(town):
-    return town.submit()
+def declared(system):
+    return system.submit()
 
 
-def test_who_knows_the_tracking_code_sees_where_it_stands(town, declared):
-    found = town.declaration(declared)
+def test_who_knows_the_tracking_code_sees_where_it_stands(system, declared):
+    found = system.declaration(declared)
     assert set(found) == {
         "number",
         "kind",
@@ -517,10 +526,10 @@ def test_who_knows_the_tracking_code_sees_where_it_stands(town, declared):
     assert found["history"] == [{"at": declared["submitted_at"], "what": "submitted"}]
 
 
-def test_a_tracking_code_may_be_typed_as_people_type(town, declared):
+def test_a_tracking_code_may_be_typed_as_people_type(system, declared):
     code = declared["tracking_code"]
     for typed in (code.lower(), f" {code} ", f"{code[:5]}-{code[5:]}", f"{code[:5]} {code[5:]}"):
-        answer = town.call("GET", f"/declarations/{declared['number']}", params={"tracking_code": typed})
+        answer = system.call("GET", f"/declarations/{declared['number']}", params={"tracking_code": typed})
         assert done(answer)["number"] == declared["number"]
 
 
@@ -528,109 +537,109 @@ def test_a_tracking_code_may_be_typed_as_people_type(town, declared):
 @pytest.mark.parametrize(
     "code", ["", "AAAAAAAAAA", "a" * 5000, "\0", "é", "%", "' OR '1'='1"], ids=lambda one: repr(one[:20])
 )
-def test_a_wrong_tracking_code_finds_nothing(town, declared, suffix, code):
+def test_a_wrong_tracking_code_finds_nothing(system, declared, suffix, code):
     path = f"/declarations/{declared['number']}{suffix}"
-    town.problem("GET", path, 404, "not_found", params={"tracking_code": code})
+    system.problem("GET", path, 404, "not_found", params={"tracking_code": code})
 
 
 @pytest.mark.parametrize("suffix", ["", "/form.pdf"])
-def test_no_tracking_code_finds_nothing(town, declared, suffix):
-    town.problem("GET", f"/declarations/{declared['number']}{suffix}", 404, "not_found")
+def test_no_tracking_code_finds_nothing(system, declared, suffix):
+    system.problem("GET", f"/declarations/{declared['number']}{suffix}", 404, "not_found")
 
 
 @pytest.mark.parametrize(
     "number", ["2026-9999999", "1", "%00", "%FF", "a" * 3000, "' OR 1=1 --", "..%2f..%2fetc", "😀"]
 )
 @pytest.mark.parametrize("suffix", ["", "/form.pdf"])
-def test_a_wrong_number_finds_nothing(town, declared, number, suffix):
-    town.problem("GET", f"/declarations/{number}{suffix}", 404, "not_found", params=code_of(declared))
+def test_a_wrong_number_finds_nothing(system, declared, number, suffix):
+    system.problem("GET", f"/declarations/{number}{suffix}", 404, "not_found", params=code_of(declared))
 
 
-def test_the_code_of_one_declaration_opens_no_other(town, declared):
-    other = town.submit()
-    town.problem("GET", f"/declarations/{other['number']}", 404, "not_found", params=code_of(declared))
-    town.problem("DELETE", f"/declarations/{other['number']}", 404, "not_found", params=code_of(declared))
+def test_the_code_of_one_declaration_opens_no_other(system, declared):
+    other = system.submit()
+    system.problem("GET", f"/declarations/{other['number']}", 404, "not_found", params=code_of(declared))
+    system.problem("DELETE", f"/declarations/{other['number']}", 404, "not_found", params=code_of(declared))
 
 
-def test_the_form_is_a_pdf_to_print(town, declared):
-    answer = town.call("GET", f"/declarations/{declared['number']}/form.pdf", params=code_of(declared))
+def test_the_form_is_a_pdf_to_print(system, declared):
+    answer = system.call("GET", f"/declarations/{declared['number']}/form.pdf", params=code_of(declared))
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "application/pdf"
     assert declared["number"] in answer.headers["Content-Disposition"]
     assert answer.content.startswith(b"%PDF-") and answer.content.rstrip().endswith(b"%%EOF")
 
 
-def test_a_wrong_code_withdraws_nothing(town, declared):
+def test_a_wrong_code_withdraws_nothing(system, declared):
     path = f"/declarations/{declared['number']}"
-    town.problem("DELETE", path, 404, "not_found", params={"tracking_code": "AAAAAAAAAA"})
-    town.problem("DELETE", path, 404, "not_found")
-    assert town.declaration(declared)["status"] == "pending"
+    system.problem("DELETE", path, 404, "not_found", params={"tracking_code": "AAAAAAAAAA"})
+    system.problem("DELETE", path, 404, "not_found")
+    assert system.declaration(declared)["status"] == "pending"
 
 
-def test_who_withdrew_may_declare_again(town):
-    declared = town.submit()
+def test_who_withdrew_may_declare_again(system):
+    declared = system.submit()
     who, path = declared["who"], f"/declarations/{declared['number']}"
-    answer = town.call("DELETE", path, params=code_of(declared))
+    answer = system.call("DELETE", path, params=code_of(declared))
     assert (answer.status_code, answer.content) == (204, b"")
-    found = town.declaration(declared)
+    found = system.declaration(declared)
     assert (found["status"], found["condition"]) == ("withdrawn", None)
     assert [entry["what"] for entry in found["history"]] == ["submitted", "withdrawn"]
     assert found["decided_at"] == found["history"][-1]["at"]
-    assert town.submit(who)["number"] != declared["number"]
+    assert system.submit(who)["number"] != declared["number"]
 
 
-def test_a_declaration_is_withdrawn_once(town):
-    declared = town.submit()
+def test_a_declaration_is_withdrawn_once(system):
+    declared = system.submit()
     path = f"/declarations/{declared['number']}"
-    assert town.call("DELETE", path, params=code_of(declared)).status_code == 204
-    town.problem("DELETE", path, 409, "already_decided", params=code_of(declared))
+    assert system.call("DELETE", path, params=code_of(declared)).status_code == 204
+    system.problem("DELETE", path, 409, "already_decided", params=code_of(declared))
 
 
-def test_a_withdrawn_declaration_has_no_form_any_more(town):
-    declared = town.submit()
-    assert town.call("DELETE", f"/declarations/{declared['number']}", params=code_of(declared)).status_code == 204
-    answer = town.call("GET", f"/declarations/{declared['number']}/form.pdf", params=code_of(declared))
+def test_a_withdrawn_declaration_has_no_form_any_more(system):
+    declared = system.submit()
+    assert system.call("DELETE", f"/declarations/{declared['number']}", params=code_of(declared)).status_code == 204
+    answer = system.call("GET", f"/declarations/{declared['number']}/form.pdf", params=code_of(declared))
     refused(answer, 404, "personal_data_deleted")
 
 
-def test_a_decided_declaration_cannot_be_withdrawn(town, officer):
-    declared = town.submit()
+def test_a_decided_declaration_cannot_be_withdrawn(system, officer):
+    declared = system.submit()
     officer.approve(declared)
-    until(lambda: town.declaration(declared)["status"] == "approved", "the approval")
+    until(lambda: system.declaration(declared)["status"] == "approved", "the approval")
     path = f"/declarations/{declared['number']}"
-    town.problem("DELETE", path, 409, "already_decided", params=code_of(declared))
+    system.problem("DELETE", path, 409, "already_decided", params=code_of(declared))
 
 
 # lists
 
 
-def test_the_provinces_of_today_are_listed_with_their_wards(town):
-    provinces = done(town.call("GET", "/provinces"))
+def test_the_provinces_of_today_are_listed_with_their_wards(system):
+    provinces = done(system.call("GET", "/provinces"))
     assert provinces["next_cursor"] is None
     assert len(provinces["items"]) == 34
     assert {"code": "79", "name": "Thành phố Hồ Chí Minh"} in provinces["items"]
-    wards = done(town.call("GET", "/provinces/79/wards"))["items"]
+    wards = done(system.call("GET", "/provinces/79/wards"))["items"]
     assert wards and all(len(ward["code"]) == 5 and ward["name"] for ward in wards)
-    assert wards == done(town.call("GET", "/provinces/079/wards"))["items"]
+    assert wards == done(system.call("GET", "/provinces/079/wards"))["items"]
 
 
 @pytest.mark.parametrize("code", ["99", "7", "a", "%00", "-1", "0079", "٧٩"])
-def test_a_province_nobody_knows_has_no_wards(town, code):
-    town.problem("GET", f"/provinces/{code}/wards", 404, "not_found")
+def test_a_province_nobody_knows_has_no_wards(system, code):
+    system.problem("GET", f"/provinces/{code}/wards", 404, "not_found")
 
 
-def test_the_agencies_of_a_province_are_listed(town):
-    agencies = done(town.call("GET", "/agencies", params={"province_code": "79"}))["items"]
+def test_the_agencies_of_a_province_are_listed(system):
+    agencies = done(system.call("GET", "/agencies", params={"province_code": "79"}))["items"]
     assert {"07901", "07921"} <= {agency["code"] for agency in agencies}
-    assert agencies == done(town.call("GET", "/agencies", params={"province_code": "079"}))["items"]
-    assert done(town.call("GET", "/agencies", params={"province_code": "99"}))["items"] == []
+    assert agencies == done(system.call("GET", "/agencies", params={"province_code": "079"}))["items"]
+    assert done(system.call("GET", "/agencies", params={"province_code": "99"}))["items"] == []
 
 
-def test_the_pages_of_the_agencies_have_no_doubles_and_no_gaps(town):
-    everything = done(town.call("GET", "/agencies"))["items"]
+def test_the_pages_of_the_agencies_have_no_doubles_and_no_gaps(system):
+    everything = done(system.call("GET", "/agencies"))["items"]
     found, cursor = [], None
     while True:
-        page = done(town.call("GET", "/agencies", params={"limit": 7, "cursor": cursor}))
+        page = done(system.call("GET", "/agencies", params={"limit": 7, "cursor": cursor}))
         found += page["items"]
         cursor = page["next_cursor"]
         if cursor is None:
@@ -657,12 +666,12 @@ def test_the_pages_of_the_agencies_have_no_doubles_and_no_gaps(town):
         ("province=79", "province", "unknown_field"),
     ],
 )
-def test_a_list_is_asked_for_in_its_own_words(town, search, field, code):
-    problem = town.problem("GET", f"/agencies?{search}", 400, "invalid_request")
+def test_a_list_is_asked_for_in_its_own_words(system, search, field, code):
+    problem = system.problem("GET", f"/agencies?{search}", 400, "invalid_request")
     assert fields_refused(problem) == {field: code}
 
 
-# the house style of every answer
+# the same style in every answer
 
 
 @pytest.mark.parametrize(
@@ -680,8 +689,8 @@ def test_a_list_is_asked_for_in_its_own_words(town, search, field, code):
         (";;;q=x,,", "vi"),
     ],
 )
-def test_problems_are_told_in_the_language_asked_for(town, wanted, language):
-    answer = town.call("POST", "/declarations", json={}, headers={"Accept-Language": wanted})
+def test_problems_are_told_in_the_language_asked_for(system, wanted, language):
+    answer = system.call("POST", "/declarations", json={}, headers={"Accept-Language": wanted})
     problem = refused(answer, 400, "invalid_request")
     assert answer.headers["Content-Language"] == language
     assert "Accept-Language" in answer.headers["Vary"]
@@ -693,21 +702,21 @@ def test_problems_are_told_in_the_language_asked_for(town, wanted, language):
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/provinces", 200), ("GET", "/nothing", 404)])
-def test_a_request_id_is_returned_and_found_in_the_log(town, method, path, status):
-    answer = town.call(method, path, headers={"X-Request-Id": "yeu-cau-thu-1"})
+def test_a_request_id_is_returned_and_found_in_the_log(system, method, path, status):
+    answer = system.call(method, path, headers={"X-Request-Id": "yeu-cau-thu-1"})
     assert (answer.status_code, answer.headers["X-Request-Id"]) == (status, "yeu-cau-thu-1")
 
 
-def test_a_request_id_is_found_in_the_log_of_all_that_it_caused(town):
-    who = town.newcomer()
+def test_a_request_id_is_found_in_the_log_of_all_that_it_caused(system):
+    who = system.newcomer()
     request_id = f"yeu-cau-{who.insurance_code}"
-    body = who.declaration(town.photos())
-    answer = town.call("POST", "/declarations", json=body, headers={"X-Request-Id": request_id})
+    body = who.declaration(system.photos())
+    answer = system.call("POST", "/declarations", json=body, headers={"X-Request-Id": request_id})
     assert answer.headers["X-Request-Id"] == request_id
-    until(lambda: town.mails_to(who.email), "the mail")
+    until(lambda: system.mails_to(who.email), "the mail")
 
     def lines():
-        found = (json.loads(line) for line in town.log().splitlines() if request_id in line)
+        found = (json.loads(line) for line in system.log().splitlines() if request_id in line)
         return {line["event"]: line for line in found if line["request_id"] == request_id}
 
     until(lambda: {"request_answered", "message_attempted"} <= set(lines()), "the lines of the log")
@@ -719,16 +728,16 @@ def test_a_request_id_is_found_in_the_log_of_all_that_it_caused(town):
 @pytest.mark.parametrize(
     "given", [None, "", "a" * 65, "khóa".encode(), b"a\tb"], ids=["none", "empty", "long", "accents", "tab"]
 )
-def test_a_request_without_a_usable_id_gets_one(town, given):
-    made = town.call("GET", "/provinces", headers={"X-Request-Id": given}).headers["X-Request-Id"]
+def test_a_request_without_a_usable_id_gets_one(system, given):
+    made = system.call("GET", "/provinces", headers={"X-Request-Id": given}).headers["X-Request-Id"]
     assert len(made) == 32 and made.isalnum()
-    assert made != town.call("GET", "/provinces").headers["X-Request-Id"]
+    assert made != system.call("GET", "/provinces").headers["X-Request-Id"]
 
 
-def test_head_answers_as_get_does_without_a_body(town, declared):
+def test_head_answers_as_get_does_without_a_body(system, declared):
     for path in (f"/declarations/{declared['number']}", "/provinces", "/openapi.json"):
-        got = town.call("GET", path, params=code_of(declared))
-        head = town.call("HEAD", path, params=code_of(declared))
+        got = system.call("GET", path, params=code_of(declared))
+        head = system.call("HEAD", path, params=code_of(declared))
         assert (head.status_code, head.content) == (200, b"")
         for name in ("Content-Type", "Content-Length"):
             assert head.headers[name] == got.headers[name]
@@ -753,8 +762,8 @@ def test_head_answers_as_get_does_without_a_body(town, declared):
         ("BREW", "/declarations", {"POST"}),
     ],
 )
-def test_another_method_is_not_allowed_and_the_right_ones_are_named(town, method, path, allowed):
-    answer = town.call(method, path)
+def test_another_method_is_not_allowed_and_the_right_ones_are_named(system, method, path, allowed):
+    answer = system.call(method, path)
     refused(answer, 405, "method_not_allowed")
     assert set(answer.headers["Allow"].split(", ")) == allowed
 
@@ -763,16 +772,16 @@ def test_another_method_is_not_allowed_and_the_right_ones_are_named(town, method
     "path",
     ["/nothing", "/api", "/api/v1", "/api/v1/", "/api/v1/declaration", "/api/v2/declarations", "/%00", "/docs/x"],
 )
-def test_an_unknown_path_is_not_found(town, path):
-    refused(requests.get(town.url + path, timeout=30), 404, "not_found")
+def test_an_unknown_path_is_not_found(system, path):
+    refused(requests.get(system.url + path, timeout=30), 404, "not_found")
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
-def test_operators_pages_answer(town, path):
-    assert requests.get(town.url + path, timeout=30).status_code == 200
+def test_operators_pages_answer(system, path):
+    assert requests.get(system.url + path, timeout=30).status_code == 200
 
 
-def test_readiness_names_each_dependency(town):
-    ready = requests.get(f"{town.url}/readyz", timeout=30).json()
+def test_readiness_names_each_dependency(system):
+    ready = requests.get(f"{system.url}/readyz", timeout=30).json()
     assert ready["status"] == "ready"
     assert ready["dependencies"] and set(ready["dependencies"].values()) == {"ok"}

@@ -1,11 +1,11 @@
-"""The officer's desk over HTTP: signing in, the queue, the dossier, the decision."""
+"""The officer's work over HTTP: signing in, the queue, the dossier, the decision."""
 
 import itertools
 import json
 import threading
-import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -14,22 +14,11 @@ from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 
 from services.approval.domain.officer import token_hash
 from services.gateway.identity import LINK_SECONDS
-from tests.support.embedded import (
-    ACCOUNT,
-    AGENCY,
-    OFFICER,
-    OTHER_AGENCY,
-    OfficerAtDesk,
-    applicant,
-    at_once,
-    code_of,
-    done,
-    fields_refused,
-    picture,
-    refused,
-    running,
-    until,
-)
+from tests.support.answers import code_of, done, fields_refused, refused
+from tests.support.embedded import ACCOUNT, embedded_system
+from tests.support.people import AGENCY_CODE, OFFICER, OTHER_AGENCY_CODE, OfficerAccount, applicant
+from tests.support.pictures import picture
+from tests.support.waiting import at_once, until
 
 NOWHERE = "2026-9999999"
 APPROVAL = {"identity_checked": True}
@@ -50,8 +39,8 @@ BODIES = {
 }
 
 
-def knock(town, username, password):
-    return town.call("POST", "/officer/sessions", json={"username": username, "password": password})
+def knock(system, username, password):
+    return system.call("POST", "/officer/sessions", json={"username": username, "password": password})
 
 
 def review_path(declared, what=""):
@@ -59,9 +48,9 @@ def review_path(declared, what=""):
 
 
 @pytest.fixture
-def declared(town, officer):
-    """A declaration that has arrived at the desk."""
-    one = town.submit()
+def declared(system, officer):
+    """A declaration that approval has received."""
+    one = system.submit()
     officer.review(one)
     return one
 
@@ -69,16 +58,16 @@ def declared(town, officer):
 # signing in
 
 
-def test_an_officer_signs_in_for_a_working_day(town):
-    opened = done(knock(town, OFFICER.username, OFFICER.password), 201)
+def test_an_officer_signs_in_for_a_working_day(system):
+    opened = done(knock(system, OFFICER.username, OFFICER.password), 201)
     assert set(opened) == {"token", "expires_at"}
     left = datetime.fromisoformat(opened["expires_at"]) - datetime.now(UTC)
     assert timedelta(hours=7) < left <= timedelta(hours=8)
 
 
-def test_wrong_words_are_refused_alike_for_somebody_known_and_somebody_unknown(town):
+def test_wrong_words_are_refused_alike_for_somebody_known_and_somebody_unknown(system):
     def said(username, password):
-        answer = knock(town, username, password)
+        answer = knock(system, username, password)
         problem = refused(answer, 401, "wrong_credentials")
         assert answer.headers["WWW-Authenticate"] == "Bearer"
         return {name: value for name, value in problem.items() if name != "request_id"}
@@ -86,7 +75,7 @@ def test_wrong_words_are_refused_alike_for_somebody_known_and_somebody_unknown(t
     assert (
         said(OFFICER.username, "mat-khau-sai") == said("khong.ai", "mat-khau-sai") == said("khong.ai", OFFICER.password)
     )
-    assert done(knock(town, OFFICER.username, OFFICER.password), 201)
+    assert done(knock(system, OFFICER.username, OFFICER.password), 201)
 
 
 @pytest.mark.parametrize(
@@ -105,55 +94,55 @@ def test_wrong_words_are_refused_alike_for_somebody_known_and_somebody_unknown(t
         ({"username": "a", "password": "a", "role": "admin"}, "role", "unknown_field"),
     ],
 )
-def test_who_signs_in_gives_a_name_and_a_password(town, body, field, code):
-    problem = town.problem("POST", "/officer/sessions", 400, "invalid_request", json=body)
+def test_who_signs_in_gives_a_name_and_a_password(system, body, field, code):
+    problem = system.problem("POST", "/officer/sessions", 400, "invalid_request", json=body)
     assert fields_refused(problem) == {field: code}
 
 
 @pytest.fixture
-def guessed(town):
+def guessed(system):
     """An officer whose password somebody guesses at."""
-    guessed = OfficerAtDesk("canbo.bi.doan", "mat-khau-can-bo-bi-doan", AGENCY)
-    town.add_officer(guessed)
+    guessed = OfficerAccount("canbo.bi.doan", "mat-khau-can-bo-bi-doan", AGENCY_CODE)
+    system.add_officer(guessed)
     return guessed
 
 
-def test_five_wrong_tries_lock_even_the_right_password_out(town, guessed):
+def test_five_wrong_tries_lock_even_the_right_password_out(system, guessed):
     for _ in range(5):
-        refused(knock(town, guessed.username, "mat-khau-sai"), 401, "wrong_credentials")
+        refused(knock(system, guessed.username, "mat-khau-sai"), 401, "wrong_credentials")
     for password in ("mat-khau-sai", guessed.password):
-        answer = knock(town, guessed.username, password)
+        answer = knock(system, guessed.username, password)
         refused(answer, 423, "locked")
         assert 14 * 60 < int(answer.headers["Retry-After"]) <= 15 * 60
     past = (datetime.now(UTC) - timedelta(seconds=1)).strftime("%Y-%m-%d %H:%M:%S.%f")
-    town.change("approval", "UPDATE sign_in_attempts SET locked_until = ? WHERE username = ?", past, guessed.username)
-    done(knock(town, guessed.username, guessed.password), 201)
-    refused(knock(town, guessed.username, "mat-khau-sai"), 401, "wrong_credentials")
+    system.change("approval", "UPDATE sign_in_attempts SET locked_until = ? WHERE username = ?", past, guessed.username)
+    done(knock(system, guessed.username, guessed.password), 201)
+    refused(knock(system, guessed.username, "mat-khau-sai"), 401, "wrong_credentials")
 
 
-def test_a_name_that_nobody_has_is_locked_out_like_an_officer_s(town):
+def test_a_name_that_nobody_has_is_locked_out_like_an_officer_s(system):
     for _ in range(5):
-        refused(knock(town, "khong.co.ai", "mat-khau-sai"), 401, "wrong_credentials")
-    refused(knock(town, "khong.co.ai", "mat-khau-sai"), 423, "locked")
+        refused(knock(system, "khong.co.ai", "mat-khau-sai"), 401, "wrong_credentials")
+    refused(knock(system, "khong.co.ai", "mat-khau-sai"), 423, "locked")
 
 
-def test_guesses_at_the_same_instant_count_each(town, guessed):
-    answers = at_once(*[lambda: knock(town, guessed.username, "mat-khau-sai")] * 12)
+def test_guesses_at_the_same_instant_count_each(system, guessed):
+    answers = at_once(*[lambda: knock(system, guessed.username, "mat-khau-sai")] * 12)
     assert sorted(answer.status_code for answer in answers) == [401] * 5 + [423] * 7
 
 
-def test_a_right_password_forgets_the_wrong_tries(town, guessed):
+def test_a_right_password_forgets_the_wrong_tries(system, guessed):
     for _ in range(3):
         for _ in range(4):
-            refused(knock(town, guessed.username, "mat-khau-sai"), 401, "wrong_credentials")
-        done(knock(town, guessed.username, guessed.password), 201)
+            refused(knock(system, guessed.username, "mat-khau-sai"), 401, "wrong_credentials")
+        done(knock(system, guessed.username, guessed.password), 201)
 
 
-def test_a_new_password_ends_the_sessions_of_the_old_one(town, guessed):
-    desk = town.sign_in(guessed)
-    done(desk.call("GET", "/reviews"))
-    town.add_officer(guessed)
-    desk.problem("GET", "/reviews", 401, "unauthenticated")
+def test_a_new_password_ends_the_sessions_of_the_old_one(system, guessed):
+    officer = system.sign_in(guessed)
+    done(officer.call("GET", "/reviews"))
+    system.add_officer(guessed)
+    officer.problem("GET", "/reviews", 401, "unauthenticated")
 
 
 # tokens
@@ -176,45 +165,45 @@ def test_a_new_password_ends_the_sessions_of_the_old_one(town, guessed):
     ],
     ids=["none", "empty", "no token", "blank", "words", "basic", "foreign", "lower case", "long", "accents"],
 )
-def test_nobody_gets_in_without_a_token_of_ours(town, method, path, header):
+def test_nobody_gets_in_without_a_token_of_ours(system, method, path, header):
     body = BODIES.get(path.split("/")[3] if path.count("/") > 2 else "")
     encoded = header.encode() if header is not None else None
-    answer = town.call(method, f"/officer{path}", headers={"Authorization": encoded}, json=body)
+    answer = system.call(method, f"/officer{path}", headers={"Authorization": encoded}, json=body)
     refused(answer, 401, "unauthenticated")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_a_token_is_of_no_use_after_signing_out(town):
-    desk = town.sign_in()
-    done(desk.call("GET", "/reviews"))
-    assert desk.call("DELETE", "/sessions/current").status_code == 204
+def test_a_token_is_of_no_use_after_signing_out(system):
+    officer = system.sign_in()
+    done(officer.call("GET", "/reviews"))
+    assert officer.call("DELETE", "/sessions/current").status_code == 204
     for method, path in (("GET", "/reviews"), ("DELETE", "/sessions/current")):
-        desk.problem(method, path, 401, "unauthenticated")
+        officer.problem(method, path, 401, "unauthenticated")
 
 
-def test_a_token_is_of_no_use_after_its_time(town):
-    late, running_on = town.sign_in(), town.sign_in()
+def test_a_token_is_of_no_use_after_its_time(system):
+    late, running_on = system.sign_in(), system.sign_in()
     past = (datetime.now(UTC) - timedelta(seconds=1)).strftime("%Y-%m-%d %H:%M:%S.%f")
     mark = token_hash(late.token)
-    town.change("approval", "UPDATE officer_sessions SET expires_at = ? WHERE token_hash = ?", past, mark)
+    system.change("approval", "UPDATE officer_sessions SET expires_at = ? WHERE token_hash = ?", past, mark)
     late.problem("GET", "/reviews", 401, "unauthenticated")
     done(running_on.call("GET", "/reviews"))
 
 
-def test_a_token_is_not_kept_in_clear(town):
-    desk = town.sign_in()
-    for file in town.folder.rglob("*"):
-        assert not file.is_file() or desk.token.encode() not in file.read_bytes()
+def test_a_token_is_not_kept_in_clear(system):
+    officer = system.sign_in()
+    for file in system.folder.rglob("*"):
+        assert not file.is_file() or officer.token.encode() not in file.read_bytes()
 
 
 # the queue
 
 
 @pytest.fixture(scope="module")
-def queue(town, officer):
+def queue(system, officer):
     """Three declarations that a search can tell apart."""
     names = ("Đặng Thị Ước Mơ", "Đặng Thị Ước", "Lý Văn Khác Hẳn")
-    found = [town.submit(full_name=name) for name in names]
+    found = [system.submit(full_name=name) for name in names]
     for one in found:
         officer.review(one)
     return found
@@ -264,7 +253,7 @@ def test_signs_with_a_meaning_in_queries_have_none_here(officer, queue, q):
     assert all(q in one["full_name"] for one in officer.reviews(q=q))
 
 
-def test_a_dossier_is_found_by_the_days_of_vietnam(town, officer, queue):
+def test_a_dossier_is_found_by_the_days_of_vietnam(system, officer, queue):
     number, zone = queue[0]["number"], timezone(timedelta(hours=7))
     today = datetime.fromisoformat(queue[0]["submitted_at"]).astimezone(zone).date()
     tomorrow, yesterday = (str(today + timedelta(days=days)) for days in (1, -1))
@@ -276,11 +265,11 @@ def test_a_dossier_is_found_by_the_days_of_vietnam(town, officer, queue):
 
 
 @pytest.mark.parametrize(("hour", "day"), [("16:59:59.9", "2026-03-01"), ("17:00:00.0", "2026-03-02")])
-def test_a_day_ends_at_midnight_in_vietnam(town, officer, hour, day):
-    declared = town.submit()
+def test_a_day_ends_at_midnight_in_vietnam(system, officer, hour, day):
+    declared = system.submit()
     officer.review(declared)
     moment = f"2026-03-01 {hour}00000"
-    town.change("approval", "UPDATE reviews SET submitted_at = ? WHERE number = ?", moment, declared["number"])
+    system.change("approval", "UPDATE reviews SET submitted_at = ? WHERE number = ?", moment, declared["number"])
     assert numbers(officer.reviews(number=declared["number"], **{"from": day, "to": day})) == [declared["number"]]
 
 
@@ -289,7 +278,7 @@ def test_the_first_and_the_last_day_of_the_calendar_are_days(officer, queue):
     assert numbers(found) == [queue[0]["number"]]
 
 
-def test_a_dossier_is_found_by_status_condition_and_kind(town, officer, declared):
+def test_a_dossier_is_found_by_status_condition_and_kind(system, officer, declared):
     number = declared["number"]
 
     def found(**search):
@@ -300,10 +289,10 @@ def test_a_dossier_is_found_by_status_condition_and_kind(town, officer, declared
     assert found(condition="awaiting_visit") and not found(condition="received")
     done(officer.call("PUT", review_path(declared, "/assignment")))
     assert found(condition="received") and not found(condition="awaiting_visit") and not found(condition="overdue")
-    town.change("approval", "UPDATE reviews SET received_at = '2026-01-01 00:00:00.000000' WHERE number = ?", number)
+    system.change("approval", "UPDATE reviews SET received_at = '2026-01-01 00:00:00.000000' WHERE number = ?", number)
     assert found(condition="overdue") and not found(condition="received")
     assert officer.reviews(number=number)[0]["condition"] == "overdue"
-    town.change("approval", "UPDATE reviews SET received_at = submitted_at WHERE number = ?", number)
+    system.change("approval", "UPDATE reviews SET received_at = submitted_at WHERE number = ?", number)
     done(officer.call("POST", review_path(declared, "/rejection"), json={"reason": "Thiếu giấy tờ"}))
     assert found(status="rejected") and not found(status="pending")
     assert not any(found(condition=one) for one in ("awaiting_visit", "received", "overdue"))
@@ -324,11 +313,11 @@ def test_the_pages_of_the_queue_have_no_doubles_and_no_gaps(officer, queue, limi
     assert len(set(found)) == len(found) >= 3
 
 
-def test_pages_hold_when_many_came_at_the_same_instant(town, officer):
-    several = [town.submit(full_name="Cùng Một Lúc") for _ in range(7)]
+def test_pages_hold_when_many_came_at_the_same_instant(system, officer):
+    several = [system.submit(full_name="Cùng Một Lúc") for _ in range(7)]
     for one in several:
         officer.review(one)
-        town.change(
+        system.change(
             "approval", "UPDATE reviews SET submitted_at = '2026-02-02 02:02:02.020202' WHERE number = ?", one["number"]
         )
     found, cursor = [], None
@@ -371,8 +360,8 @@ def test_a_search_is_asked_for_in_its_own_words(officer, search, field):
     assert set(fields_refused(problem)) == {field}
 
 
-def test_officers_see_their_own_agency_only(town, officer, stranger, declared):
-    theirs = town.submit(agency_code=OTHER_AGENCY)
+def test_officers_see_their_own_agency_only(system, officer, stranger, declared):
+    theirs = system.submit(agency_code=OTHER_AGENCY_CODE)
     stranger.review(theirs)
     assert stranger.reviews(number=declared["number"]) == []
     assert officer.reviews(number=theirs["number"]) == []
@@ -380,12 +369,12 @@ def test_officers_see_their_own_agency_only(town, officer, stranger, declared):
         ("GET", "", None),
         ("PUT", "/assignment", None),
         ("DELETE", "/assignment", None),
-        ("PUT", "/photos/portrait", {"upload_id": town.photos()["portrait"]}),
+        ("PUT", "/photos/portrait", {"upload_id": system.photos()["portrait"]}),
         ("POST", "/approval", APPROVAL),
         ("POST", "/rejection", {"reason": "a"}),
     ):
         stranger.problem(method, review_path(declared, what), 404, "not_found", json=body)
-    assert town.declaration(declared)["status"] == "pending"
+    assert system.declaration(declared)["status"] == "pending"
 
 
 @pytest.mark.parametrize("number", [NOWHERE, "%00", "a" * 3000, "😀", "' OR 1=1 --"])
@@ -397,41 +386,41 @@ def test_a_dossier_that_is_not_there_is_not_found(officer, number):
 # the dossier
 
 
-def test_a_dossier_shows_everything_declared(town, officer, declared):
+def test_a_dossier_shows_everything_declared(system, officer, declared):
     who, review = declared["who"], officer.review(declared)
     assert (review["full_name"], review["phone"], review["email"]) == (who.full_name, who.phone, who.email)
     assert review["id_document"] == {"type": "cccd", "number": who.id_number}
-    assert review["address"]["street"] == "12/3 đường Thử Nghiệm, ấp Mẫu"
+    assert review["address"]["street"] == "12 Đường Mẫu"
     assert review["register_check"] == {"result": "matches"}
     assert [entry["what"] for entry in review["history"]] == ["submitted"]
     assert set(review["photos"]) == {"portrait", "id_front", "id_back"}
 
 
-def test_a_dossier_shows_what_the_register_says(town, officer):
-    unknown = town.submit(town.unregistered())
-    other_name = town.submit(full_name="Tên Khác Hẳn")
+def test_a_dossier_shows_what_the_register_says(system, officer):
+    unknown = system.submit(system.unregistered())
+    other_name = system.submit(full_name="Tên Khác Hẳn")
     assert officer.review(unknown)["register_check"] == {"result": "code_not_registered"}
     assert officer.review(other_name)["register_check"] == {"result": "name_mismatch"}
 
 
-def test_an_officer_takes_a_dossier_and_gives_it_back(town, officer, declared):
+def test_an_officer_takes_a_dossier_and_gives_it_back(system, officer, declared):
     taken = done(officer.call("PUT", review_path(declared, "/assignment")))
     assert (taken["condition"], taken["assigned_to"]) == ("received", OFFICER.username)
-    until(lambda: town.declaration(declared)["condition"] == "received", "the applicant sees it")
+    until(lambda: system.declaration(declared)["condition"] == "received", "the applicant sees it")
     assert done(officer.call("PUT", review_path(declared, "/assignment"))) == taken
     back = done(officer.call("DELETE", review_path(declared, "/assignment")))
     assert (back["condition"], back["assigned_to"]) == ("awaiting_visit", None)
-    until(lambda: town.declaration(declared)["condition"] == "awaiting_visit", "the applicant sees it")
-    assert town.history(declared) == ["submitted", "received", "returned"]
+    until(lambda: system.declaration(declared)["condition"] == "awaiting_visit", "the applicant sees it")
+    assert system.history(declared) == ["submitted", "received", "returned"]
     assert done(officer.call("DELETE", review_path(declared, "/assignment"))) == back
 
 
-def test_what_one_officer_holds_no_other_can_take_or_decide(town, officer, colleague, declared):
+def test_what_one_officer_holds_no_other_can_take_or_decide(system, officer, colleague, declared):
     done(officer.call("PUT", review_path(declared, "/assignment")))
     for method, what, body in (
         ("PUT", "/assignment", None),
         ("DELETE", "/assignment", None),
-        ("PUT", "/photos/portrait", {"upload_id": town.photos()["portrait"]}),
+        ("PUT", "/photos/portrait", {"upload_id": system.photos()["portrait"]}),
         ("POST", "/approval", APPROVAL),
         ("POST", "/rejection", {"reason": "a"}),
     ):
@@ -440,9 +429,9 @@ def test_what_one_officer_holds_no_other_can_take_or_decide(town, officer, colle
     done(colleague.call("PUT", review_path(declared, "/assignment")))
 
 
-def test_of_two_officers_who_take_a_dossier_at_the_same_instant_one_has_it(town, officer, colleague, declared):
+def test_of_two_officers_who_take_a_dossier_at_the_same_instant_one_has_it(system, officer, colleague, declared):
     answers = at_once(
-        *(lambda desk=desk: desk.call("PUT", review_path(declared, "/assignment")) for desk in (officer, colleague))
+        *(lambda one=one: one.call("PUT", review_path(declared, "/assignment")) for one in (officer, colleague))
     )
     assert sorted(answer.status_code for answer in answers) == [200, 409]
 
@@ -450,7 +439,7 @@ def test_of_two_officers_who_take_a_dossier_at_the_same_instant_one_has_it(town,
 # pictures
 
 
-def test_a_picture_is_shown_by_its_link_without_a_token(town, officer, declared):
+def test_a_picture_is_shown_by_its_link_without_a_token(system, officer, declared):
     for link in officer.review(declared)["photos"].values():
         answer = requests.get(link, timeout=30)
         assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/jpeg")
@@ -459,7 +448,7 @@ def test_a_picture_is_shown_by_its_link_without_a_token(town, officer, declared)
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_a_forged_link_shows_nothing(town, officer, declared):
+def test_a_forged_link_shows_nothing(system, officer, declared):
     links = officer.review(declared)["photos"]
     token, other = (links[name].rpartition("/")[2] for name in ("portrait", "id_back"))
     key, moment, signature = token.split(".")
@@ -475,26 +464,26 @@ def test_a_forged_link_shows_nothing(town, officer, declared):
         "%00",
         "a" * 5000,
     ):
-        town.problem("GET", f"/photos/{forged}", 404, "link_expired" if forged not in ("", "%00") else "not_found")
+        system.problem("GET", f"/photos/{forged}", 404, "link_expired" if forged not in ("", "%00") else "not_found")
 
 
-def test_a_link_is_of_no_use_after_its_time(town, officer, declared):
+def test_a_link_is_of_no_use_after_its_time(system, officer, declared):
     token = officer.review(declared)["photos"]["portrait"].rpartition("/")[2]
 
     class Yesterday(TimestampSigner):
         def get_timestamp(self):
             return super().get_timestamp() - LINK_SECONDS - 5
 
-    secret = (town.var / "link.key").read_text()
+    secret = (system.var / "link.key").read_text()
     key = URLSafeTimedSerializer(secret, salt="pictures").loads(token)
     old = URLSafeTimedSerializer(secret, salt="pictures", signer=Yesterday).dumps(key)
-    town.problem("GET", f"/photos/{old}", 404, "link_expired")
+    system.problem("GET", f"/photos/{old}", 404, "link_expired")
 
 
-def test_an_officer_replaces_a_picture(town, officer, declared):
+def test_an_officer_replaces_a_picture(system, officer, declared):
     before = officer.review(declared)
     shown = picture("PNG", (30, 20))
-    upload_id = done(town.upload("portrait", shown), 201)["upload_id"]
+    upload_id = done(system.upload("portrait", shown), 201)["upload_id"]
     answer = officer.call("PUT", review_path(declared, "/photos/portrait"), json={"upload_id": upload_id})
     assert done(answer)["number"] == declared["number"]
     after = officer.review(declared)
@@ -507,14 +496,14 @@ def test_an_officer_replaces_a_picture(town, officer, declared):
         assert next(kept) == next(kept)
 
 
-def test_a_picture_that_was_replaced_by_an_officer_and_again_is_gone(town, officer, declared):
+def test_a_picture_that_was_replaced_by_an_officer_and_again_is_gone(system, officer, declared):
     for _ in range(2):
-        upload_id = done(town.upload("id_back"), 201)["upload_id"]
+        upload_id = done(system.upload("id_back"), 201)["upload_id"]
         done(officer.call("PUT", review_path(declared, "/photos/id_back"), json={"upload_id": upload_id}))
-    ((dossier,),) = town.rows("approval", "SELECT dossier FROM reviews WHERE number = ?", declared["number"])
+    ((dossier,),) = system.rows("approval", "SELECT dossier FROM reviews WHERE number = ?", declared["number"])
     own = [key for key in json.loads(dossier)["photos"].values() if key.startswith("reviews/")]
     assert len(own) == 1
-    assert (town.var / "store" / own[0]).exists()
+    assert (system.var / "store" / own[0]).exists()
 
 
 @pytest.mark.parametrize(
@@ -525,17 +514,17 @@ def test_a_picture_that_was_replaced_by_an_officer_and_again_is_gone(town, offic
         ("nothing", "portrait", "upload_not_found"),
     ],
 )
-def test_a_picture_is_replaced_by_one_of_its_own_purpose(town, officer, declared, purpose, upload, code):
-    upload_id = done(town.upload(upload), 201)["upload_id"]
+def test_a_picture_is_replaced_by_one_of_its_own_purpose(system, officer, declared, purpose, upload, code):
+    upload_id = done(system.upload(upload), 201)["upload_id"]
     path = review_path(declared, f"/photos/{purpose}")
     officer.problem("PUT", path, 404, code, json={"upload_id": upload_id})
 
 
-def test_a_picture_is_replaced_by_one_that_is_there_and_unused(town, officer, declared):
+def test_a_picture_is_replaced_by_one_that_is_there_and_unused(system, officer, declared):
     path = review_path(declared, "/photos/portrait")
     unknown = {"upload_id": "00000000-0000-0000-0000-000000000000"}
     officer.problem("PUT", path, 404, "upload_not_found", json=unknown)
-    ((used,),) = town.rows(
+    ((used,),) = system.rows(
         "registration",
         "SELECT upload_id FROM uploads JOIN declarations USING (declaration_id)"
         " WHERE number = ? AND purpose = 'portrait'",
@@ -555,7 +544,7 @@ def test_a_picture_is_named_by_the_id_of_its_upload(officer, declared, body):
 
 
 @pytest.mark.parametrize("body", [{}, {"identity_checked": False}, {"confirm": True}])
-def test_nobody_is_approved_whose_papers_were_not_checked(town, officer, declared, body):
+def test_nobody_is_approved_whose_papers_were_not_checked(system, officer, declared, body):
     problem = officer.problem("POST", review_path(declared, "/approval"), 409, "identity_not_checked", json=body)
     assert fields_refused(problem) == {"identity_checked": "must_be_accepted"}
     assert officer.review(declared)["status"] == "pending"
@@ -570,55 +559,55 @@ def test_true_is_true_and_nothing_like_it(officer, declared, field, said):
     assert officer.review(declared)["status"] == "pending"
 
 
-def test_a_code_the_register_does_not_know_is_not_approved(town, officer):
-    declared = town.submit(town.unregistered())
+def test_a_code_the_register_does_not_know_is_not_approved(system, officer):
+    declared = system.submit(system.unregistered())
     officer.review(declared)
     officer.problem("POST", review_path(declared, "/approval"), 409, "code_not_registered", json=APPROVAL)
     assert officer.review(declared)["status"] == "pending"
-    assert len(town.sms_to(declared["who"].phone)) <= 1
+    assert len(system.sms_to(declared["who"].phone)) <= 1
 
 
-def test_another_name_than_the_registers_is_not_approved(town, officer):
-    who = town.newcomer()
+def test_another_name_than_the_registers_is_not_approved(system, officer):
+    who = system.newcomer()
     for name in ("Tên Khác Hẳn", who.full_name.replace("ễ", "ê").replace("ầ", "â").replace("Đ", "D") + " A"):
-        declared = town.submit(who, full_name=name)
+        declared = system.submit(who, full_name=name)
         officer.review(declared)
         officer.problem("POST", review_path(declared, "/approval"), 409, "name_mismatch", json=APPROVAL)
-        assert town.call("DELETE", f"/declarations/{declared['number']}", params=code_of(declared)).status_code == 204
+        assert system.call("DELETE", f"/declarations/{declared['number']}", params=code_of(declared)).status_code == 204
 
 
-def test_a_name_is_the_same_in_any_case_spaces_and_unicode_form(town, officer):
-    who = town.newcomer()
-    declared = town.submit(who, full_name=f"  {who.full_name.upper().replace(' ', '   ')} ")
+def test_a_name_is_the_same_in_any_case_spaces_and_unicode_form(system, officer):
+    who = system.newcomer()
+    declared = system.submit(who, full_name=f"  {who.full_name.upper().replace(' ', '   ')} ")
     officer.approve(declared)
 
 
-def test_an_approval_opens_an_account_and_tells_it_once(town, officer):
-    declared = town.submit()
+def test_an_approval_opens_an_account_and_tells_it_once(system, officer):
+    declared = system.submit()
     who = declared["who"]
     officer.approve(declared)
-    until(lambda: "card_issued" in town.history(declared), "the card")
-    until(lambda: len(town.sms_to(who.phone)) > 1 and len(town.mails_to(who.email)) > 1, "the messages")
-    told, (account,) = town.sms_to(who.phone), [text for text in town.sms_to(who.phone) if ACCOUNT.search(text)]
+    until(lambda: "card_issued" in system.history(declared), "the card")
+    until(lambda: len(system.sms_to(who.phone)) > 1 and len(system.mails_to(who.email)) > 1, "the messages")
+    told, (account,) = system.sms_to(who.phone), [text for text in system.sms_to(who.phone) if ACCOUNT.search(text)]
     assert len(told) == 2
     code, password = ACCOUNT.search(account).groups()
     assert code == who.insurance_code
     assert len(password) >= 8
-    mails = town.mails_to(who.email)
+    mails = system.mails_to(who.email)
     assert len(mails) == 2
     assert who.insurance_code in mails[1].get_body(("plain",)).get_content()
     assert all(password not in mail.as_string() for mail in mails)
-    found = town.declaration(declared)
+    found = system.declaration(declared)
     assert found["status"] == "approved" and found["condition"] is None and found["decided_at"]
-    assert town.history(declared) == ["submitted", "approved", "account_activated", "card_issued"]
+    assert system.history(declared) == ["submitted", "approved", "account_activated", "card_issued"]
     review = officer.review(declared)
     assert (review["status"], review["decided_by"]) == ("approved", OFFICER.username)
 
 
-def test_a_decision_is_final(town, officer, colleague, declared):
+def test_a_decision_is_final(system, officer, colleague, declared):
     officer.approve(declared)
-    upload_id = town.photos()["portrait"]
-    for desk, (method, what, body) in itertools.product(
+    upload_id = system.photos()["portrait"]
+    for decider, (method, what, body) in itertools.product(
         (officer, colleague),
         (
             ("POST", "/approval", APPROVAL),
@@ -628,19 +617,19 @@ def test_a_decision_is_final(town, officer, colleague, declared):
             ("PUT", "/photos/portrait", {"upload_id": upload_id}),
         ),
     ):
-        desk.problem(method, review_path(declared, what), 409, "already_decided", json=body)
+        decider.problem(method, review_path(declared, what), 409, "already_decided", json=body)
     assert officer.review(declared)["status"] == "approved"
 
 
-def test_a_withdrawn_declaration_cannot_be_decided(town, officer, declared):
-    assert town.call("DELETE", f"/declarations/{declared['number']}", params=code_of(declared)).status_code == 204
-    until(lambda: officer.review(declared)["status"] == "withdrawn", "the desk hears of it")
+def test_a_withdrawn_declaration_cannot_be_decided(system, officer, declared):
+    assert system.call("DELETE", f"/declarations/{declared['number']}", params=code_of(declared)).status_code == 204
+    until(lambda: officer.review(declared)["status"] == "withdrawn", "approval hears of it")
     officer.problem("POST", review_path(declared, "/approval"), 409, "already_decided", json=APPROVAL)
     officer.problem("POST", review_path(declared, "/rejection"), 409, "already_decided", json={"reason": "a"})
 
 
-def test_of_decisions_at_the_same_instant_one_stands_and_is_told_once(town, officer, colleague):
-    declared = town.submit()
+def test_of_decisions_at_the_same_instant_one_stands_and_is_told_once(system, officer, colleague):
+    declared = system.submit()
     who = declared["who"]
     officer.review(declared)
     approval, rejection = review_path(declared, "/approval"), review_path(declared, "/rejection")
@@ -654,16 +643,16 @@ def test_of_decisions_at_the_same_instant_one_stands_and_is_told_once(town, offi
     (decided,) = [answer.json()["status"] for answer in answers if answer.status_code == 200]
     refusals = [answer.json()["code"] for answer in answers if answer.status_code == 409]
     assert set(refusals) == {"already_decided"}
-    until(lambda: town.declaration(declared)["status"] == decided, "the applicant sees it")
-    until(lambda: len(town.sms_to(who.phone)) > 1 and len(town.mails_to(who.email)) > 1, "the messages")
-    assert len(town.sms_to(who.phone)) == len(town.mails_to(who.email)) == 2
+    until(lambda: system.declaration(declared)["status"] == decided, "the applicant sees it")
+    until(lambda: len(system.sms_to(who.phone)) > 1 and len(system.mails_to(who.email)) > 1, "the messages")
+    assert len(system.sms_to(who.phone)) == len(system.mails_to(who.email)) == 2
 
 
 # rejecting
 
 
 @pytest.mark.parametrize("body", [{}, {"reason": None}, {"reason": ""}, {"reason": " \n\t "}])
-def test_a_rejection_needs_its_reason(town, officer, declared, body):
+def test_a_rejection_needs_its_reason(system, officer, declared, body):
     problem = officer.problem("POST", review_path(declared, "/rejection"), 409, "reason_required", json=body)
     assert set(fields_refused(problem)) == {"reason"}
     assert officer.review(declared)["status"] == "pending"
@@ -678,25 +667,25 @@ def test_a_reason_is_text_that_people_can_read(officer, declared, reason):
     assert officer.review(declared)["status"] == "pending"
 
 
-def test_a_rejection_tells_its_reason_once_by_sms_and_by_mail(town, officer):
-    declared = town.submit()
+def test_a_rejection_tells_its_reason_once_by_sms_and_by_mail(system, officer):
+    declared = system.submit()
     who = declared["who"]
     officer.reject(declared, "Ảnh chân dung bị mờ")
-    until(lambda: len(town.sms_to(who.phone)) > 1 and len(town.mails_to(who.email)) > 1, "the messages")
-    assert len(town.sms_to(who.phone)) == len(town.mails_to(who.email)) == 2
-    assert "Anh chan dung bi mo" in town.sms_to(who.phone)[1]
-    assert "Ảnh chân dung bị mờ" in town.mails_to(who.email)[1].get_body(("plain",)).get_content()
-    found = town.declaration(declared)
+    until(lambda: len(system.sms_to(who.phone)) > 1 and len(system.mails_to(who.email)) > 1, "the messages")
+    assert len(system.sms_to(who.phone)) == len(system.mails_to(who.email)) == 2
+    assert "Anh chan dung bi mo" in system.sms_to(who.phone)[1]
+    assert "Ảnh chân dung bị mờ" in system.mails_to(who.email)[1].get_body(("plain",)).get_content()
+    found = system.declaration(declared)
     assert (found["status"], found["reason"]) == ("rejected", "Ảnh chân dung bị mờ")
     review = officer.review(declared)
     assert (review["reason"], review["decided_by"]) == ("Ảnh chân dung bị mờ", OFFICER.username)
 
 
-def test_who_was_rejected_may_declare_again(town, officer):
-    declared = town.submit()
+def test_who_was_rejected_may_declare_again(system, officer):
+    declared = system.submit()
     officer.reject(declared, "Thiếu chữ ký")
-    until(lambda: town.declaration(declared)["status"] == "rejected", "the rejection")
-    officer.approve(town.submit(declared["who"]))
+    until(lambda: system.declaration(declared)["status"] == "rejected", "the rejection")
+    officer.approve(system.submit(declared["who"]))
 
 
 # the register over HTTP
@@ -720,7 +709,7 @@ class RegisterHandler(BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.asked.append(self.path)
         if self.server.say == "stall":
-            self.server.leaving.wait(30)
+            self.server.leaving.wait()  # longer than any caller does
             return
         if self.server.say == "dribble":
             self.send_response(200)
@@ -754,15 +743,15 @@ def register():
 
 
 @pytest.fixture(scope="module")
-def outside_town(register, tmp_path_factory):
-    """A town whose register is somebody else's."""
-    with running(tmp_path_factory.mktemp("register"), REGISTER_URL=register.url) as town:
-        yield town
+def outside_system(register, tmp_path_factory):
+    """A system with a household register outside."""
+    with embedded_system(tmp_path_factory.mktemp("register"), REGISTER_URL=register.url) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
-def outside_officer(outside_town):
-    return outside_town.sign_in()
+def outside_officer(outside_system):
+    return outside_system.sign_in()
 
 
 def known_as(who, **changes):
@@ -777,20 +766,20 @@ def known_as(who, **changes):
 
 
 @pytest.fixture
-def outside_declared(outside_town, outside_officer, register):
-    declared = outside_town.submit()
+def outside_declared(outside_system, outside_officer, register):
+    declared = outside_system.submit()
     register.say = (404, {})
     outside_officer.review(declared)
     return declared
 
 
-def test_the_register_outside_is_asked_by_insurance_code(outside_town, outside_officer, outside_declared, register):
+def test_the_register_outside_is_asked_by_insurance_code(outside_system, outside_officer, outside_declared, register):
     who = outside_declared["who"]
     register.say, register.asked = known_as(who), []
     assert outside_officer.review(outside_declared)["register_check"] == {"result": "matches"}
     outside_officer.approve(outside_declared)
     assert set(register.asked) == {f"/people/{who.insurance_code}"}
-    until(lambda: "card_issued" in outside_town.history(outside_declared), "the card")
+    until(lambda: "card_issued" in outside_system.history(outside_declared), "the card")
 
 
 def test_a_register_that_knows_nobody_approves_nobody(outside_officer, outside_declared, register):
@@ -802,39 +791,38 @@ def test_a_register_that_knows_nobody_approves_nobody(outside_officer, outside_d
 
 
 @contextmanager
-def nothing_changed(town, desk, declared):
+def nothing_changed(system, officer, declared):
     def state():
-        review = desk.call("GET", review_path(declared)).json()
-        return review["status"], review["history"], town.declaration(declared), town.sms_to(declared["who"].phone)
+        review = officer.call("GET", review_path(declared)).json()
+        return review["status"], review["history"], system.declaration(declared), system.sms_to(declared["who"].phone)
 
-    until(lambda: town.sms_to(declared["who"].phone), "the first SMS")
+    until(lambda: system.sms_to(declared["who"].phone), "the first SMS")
     before = state()
     yield
     assert state() == before
 
 
 @pytest.mark.parametrize("how", ["stall", "dribble"])
-def test_a_register_that_stalls_is_not_waited_for(outside_town, outside_officer, outside_declared, register, how):
-    with nothing_changed(outside_town, outside_officer, outside_declared):
+def test_a_register_that_stalls_is_not_waited_for(outside_system, outside_officer, outside_declared, register, how):
+    with nothing_changed(outside_system, outside_officer, outside_declared):
         register.say = how
-        began = time.monotonic()
         answer = outside_officer.call("POST", review_path(outside_declared, "/approval"), json=APPROVAL)
-        took = time.monotonic() - began
         register.say = (404, {})
     refused(answer, 503, "register_unavailable")
     assert int(answer.headers["Retry-After"]) > 0
-    assert 2.5 < took < 6.0  # three seconds of patience, and a busy machine
 
 
-def test_others_are_served_while_the_register_stalls(outside_town, outside_officer, outside_declared, register):
+def test_others_are_served_while_the_register_stalls(outside_system, outside_officer, outside_declared, register):
     register.say = "stall"
-    began = time.monotonic()
-    calls = [lambda: outside_officer.call("POST", review_path(outside_declared, "/approval"), json=APPROVAL)] * 12
-    others = [lambda: (outside_town.call("GET", "/provinces"), time.monotonic())] * 4
-    *stalled, one, two, three, four = at_once(*calls, *others)
+    answered = []  # in the order of the answers
+
+    def call(caller, *request, **options):
+        answered.append(caller.call(*request, **options).status_code)
+
+    stalled = [partial(call, outside_officer, "POST", review_path(outside_declared, "/approval"), json=APPROVAL)] * 12
+    at_once(*stalled, *[partial(call, outside_system, "GET", "/provinces")] * 4)
     register.say = (404, {})
-    assert all(answer.status_code == 503 for answer in stalled)
-    assert all(answer.status_code == 200 and at - began < 2.0 for answer, at in (one, two, three, four))
+    assert answered == [200] * 4 + [503] * 12
 
 
 GARBAGE = {
@@ -859,9 +847,9 @@ HALF_RIGHT = {
 
 @pytest.mark.parametrize("said", [*GARBAGE.values(), *HALF_RIGHT.values()], ids=[*GARBAGE, *HALF_RIGHT])
 def test_a_register_that_answers_garbage_does_not_answer(
-    outside_town, outside_officer, outside_declared, register, said
+    outside_system, outside_officer, outside_declared, register, said
 ):
-    with nothing_changed(outside_town, outside_officer, outside_declared):
+    with nothing_changed(outside_system, outside_officer, outside_declared):
         register.say = known_as(outside_declared["who"], **said) if isinstance(said, dict) else said
         answer = outside_officer.call("POST", review_path(outside_declared, "/approval"), json=APPROVAL)
         register.say = (404, {})

@@ -1,4 +1,4 @@
-"""What the API says of itself, and whether it keeps its word: generated requests against the running town."""
+"""What the API says of itself, and whether it keeps its word: generated requests against the running system."""
 
 import re
 
@@ -20,7 +20,8 @@ from schemathesis.specs.openapi.checks import (
 
 from services.gateway.routes.operations import DOCUMENT
 from shared import forms
-from tests.support.embedded import STRANGER, code_of
+from tests.support.answers import code_of
+from tests.support.people import STRANGER
 from vssid.documents.openapi import schemas
 
 # The document cannot say what is a name, a picture or a card's code, so not all that fits it is accepted.
@@ -47,34 +48,34 @@ def secured(case):
 
 
 @pytest.fixture(scope="module")
-def credentials(town):
+def credentials(system):
     """Return what a case is sent with: a token that still works."""
-    kept = town.sign_in().headers
+    kept = system.sign_in().headers
 
     def headers(case):
         if not secured(case):
             return {}
-        return town.sign_in(STRANGER).headers if case.operation.label == SIGN_OUT else kept
+        return system.sign_in(STRANGER).headers if case.operation.label == SIGN_OUT else kept
 
     return headers
 
 
 @schema.parametrize()
 @generated
-def test_every_answer_is_as_the_document_says(case, town, credentials):
-    case.call_and_validate(base_url=town.url, headers=credentials(case), excluded_checks=NOT_ASKED, timeout=30)
+def test_every_answer_is_as_the_document_says(case, system, credentials):
+    case.call_and_validate(base_url=system.url, headers=credentials(case), excluded_checks=NOT_ASKED, timeout=30)
 
 
 @pytest.fixture(scope="module")
-def open_declaration(town):
+def open_declaration(system):
     """Return a declaration that is still open: the last one, or another where a case has ended it."""
-    kept = [town.submit()]
-    desk = town.sign_in()
+    kept = [system.submit()]
+    officer = system.sign_in()
 
     def get():
-        if town.declaration(kept[-1])["status"] != "pending" or desk.review(kept[-1])["status"] != "pending":
-            kept.append(town.submit())
-            desk.review(kept[-1])
+        if system.declaration(kept[-1])["status"] != "pending" or officer.review(kept[-1])["status"] != "pending":
+            kept.append(system.submit())
+            officer.review(kept[-1])
         return kept[-1]
 
     return get
@@ -83,26 +84,26 @@ def open_declaration(town):
 @schema.include(path_regex=r"\{number\}").parametrize()
 @generated
 def test_every_answer_about_a_declaration_that_is_there_is_as_the_document_says(
-    case, town, credentials, open_declaration
+    case, system, credentials, open_declaration
 ):
     declared = open_declaration()
     case.path_parameters["number"] = declared["number"]
     if "/officer/" not in case.operation.path:
         case.query = code_of(declared)
-    answer = case.call(base_url=town.url, headers=credentials(case), timeout=30)
+    answer = case.call(base_url=system.url, headers=credentials(case), timeout=30)
     case.validate_response(answer, checks=ANSWER_ONLY)
 
 
-def test_every_answer_that_is_json_fits_its_schema_without_unknown_names(town, officer):
-    """What the desks answer and what the document says are the same names, none missing on either side."""
-    declared = town.submit()
+def test_every_answer_that_is_json_fits_its_schema_without_unknown_names(system, officer):
+    """What the services answer and what the document says are the same names, none missing on either side."""
+    declared = system.submit()
     answers = {
         "SubmittedView": {name: value for name, value in declared.items() if name != "who"},
         "ReviewMessagesView": officer.review(declared),
         "ReviewItem": officer.reviews(number=declared["number"])[0],
-        "AgencyListItem": town.call("GET", "/agencies").json()["items"][0],
-        "PlaceView": town.call("GET", "/provinces").json()["items"][0],
-        "UploadView": town.upload("portrait").json(),
+        "AgencyListItem": system.call("GET", "/agencies").json()["items"][0],
+        "PlaceView": system.call("GET", "/provinces").json()["items"][0],
+        "UploadView": system.upload("portrait").json(),
     }
     officer.reject(declared, "Thiếu giấy tờ")
     answers["ReviewMessagesView"] |= officer.review(declared)
@@ -112,15 +113,15 @@ def test_every_answer_that_is_json_fits_its_schema_without_unknown_names(town, o
     }
 
 
-def test_the_document_that_is_served_is_the_one_in_the_folder(town):
-    answer = town.call("GET", "/openapi.json")
+def test_the_document_that_is_served_is_the_one_in_the_folder(system):
+    answer = system.call("GET", "/openapi.json")
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.content == DOCUMENT.read_bytes()
     assert answer.json()["openapi"].startswith("3.1.")
 
 
-def test_the_page_for_people_shows_every_route(town):
-    answer = requests.get(f"{town.url}/docs", timeout=30)
+def test_the_page_for_people_shows_every_route(system):
+    answer = requests.get(f"{system.url}/docs", timeout=30)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert answer.text.lstrip().lower().startswith("<!doctype html>")
     shown = set(re.findall(r'class="verb">(\w+)</span><code>([^<]+)</code>', answer.text))
@@ -128,8 +129,8 @@ def test_the_page_for_people_shows_every_route(town):
     assert "<script" not in answer.text and "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
-def test_who_comes_without_a_path_is_led_to_the_page_for_people(town):
-    assert requests.get(town.url, timeout=30).url == f"{town.url}/docs"
+def test_who_comes_without_a_path_is_led_to_the_page_for_people(system):
+    assert requests.get(system.url, timeout=30).url == f"{system.url}/docs"
 
 
 @pytest.mark.parametrize(("method", "path", "operation"), list(described()), ids=lambda one: str(one)[:60])

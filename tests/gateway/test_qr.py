@@ -7,7 +7,8 @@ import zxingcpp
 from PIL import Image
 
 from shared.language.values import LARGEST_PICTURE
-from tests.support.embedded import PICTURE, done, fields_refused, refused
+from tests.support.answers import done, fields_refused, refused
+from tests.support.pictures import PICTURE
 
 MAN = "079085000017|024000017|Nguyễn Văn Thử|15081985|Nam|Ấp Mẫu, Xã Thử Nghiệm, Hóc Môn, TP. Hồ Chí Minh|25042021"
 WOMAN = "056190000025||Trần Thị Mẫu|12031990|Nữ|Tổ 1, Phường Ví Dụ, Nha Trang, Khánh Hòa|01072021"
@@ -106,85 +107,85 @@ def qr_image(text, kind="PNG"):
     return kept.getvalue()
 
 
-def read(town, payload):
-    return town.call("POST", "/qr", json={"payload": payload})
+def read(system, payload):
+    return system.call("POST", "/qr", json={"payload": payload})
 
 
-def read_image(town, content, **options):
-    return town.call("POST", "/qr", files={"image": ("qr.png", content)}, **options)
+def read_image(system, content, **options):
+    return system.call("POST", "/qr", files={"image": ("qr.png", content)}, **options)
 
 
 @pytest.mark.parametrize("payload", SAID, ids=NAMES)
-def test_a_card_says_whose_it_is(town, payload):
+def test_a_card_says_whose_it_is(system, payload):
     kind, fields = SAID[payload]
-    reading = done(read(town, payload))
+    reading = done(read(system, payload))
     assert set(reading) == {"kind", "fields"}
     assert reading["kind"] == kind
     assert {name: reading["fields"][name] for name in fields} == fields
 
 
 @pytest.mark.parametrize("around", ["{}\r\n", "{}\0", " {}\t", "\ufeff{}"])
-def test_what_scanners_put_around_a_payload_does_not_matter(town, around):
-    assert done(read(town, around.format(MAN))) == done(read(town, MAN))
+def test_what_scanners_put_around_a_payload_does_not_matter(system, around):
+    assert done(read(system, around.format(MAN))) == done(read(system, MAN))
 
 
 @pytest.mark.parametrize("payload", SAID, ids=NAMES)
-def test_a_picture_of_a_card_says_the_same_as_its_text(town, payload):
-    assert done(read_image(town, qr_image(payload))) == done(read(town, payload))
+def test_a_picture_of_a_card_says_the_same_as_its_text(system, payload):
+    assert done(read_image(system, qr_image(payload))) == done(read(system, payload))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
-def test_the_picture_may_have_any_format_we_read(town, kind):
-    assert done(read_image(town, qr_image(MAN, kind)))["kind"] == "cccd"
+def test_the_picture_may_have_any_format_we_read(system, kind):
+    assert done(read_image(system, qr_image(MAN, kind)))["kind"] == "cccd"
 
 
 @pytest.mark.parametrize("payload", GARBAGE.values(), ids=GARBAGE.keys())
-def test_what_no_card_says_is_unreadable(town, payload):
-    assert fields_refused(refused(read(town, payload), 400, "unreadable_qr")) == {"payload": "unreadable_qr"}
+def test_what_no_card_says_is_unreadable(system, payload):
+    assert fields_refused(refused(read(system, payload), 400, "unreadable_qr")) == {"payload": "unreadable_qr"}
 
 
 @pytest.mark.parametrize("payload", [1, 1.5, True, [MAN], {"text": MAN}])
-def test_a_payload_is_text(town, payload):
-    assert fields_refused(refused(read(town, payload), 400, "invalid_request")) == {"payload": "wrong_type"}
+def test_a_payload_is_text(system, payload):
+    assert fields_refused(refused(read(system, payload), 400, "invalid_request")) == {"payload": "wrong_type"}
 
 
-def test_a_payload_is_required(town):
+def test_a_payload_is_required(system):
     for body, code in (({}, "required"), ({"payload": None}, "null")):
-        problem = town.problem("POST", "/qr", 400, "invalid_request", json=body)
+        problem = system.problem("POST", "/qr", 400, "invalid_request", json=body)
         assert fields_refused(problem) == {"payload": code}
 
 
-def test_nothing_but_a_payload_is_taken(town):
-    problem = town.problem("POST", "/qr", 400, "invalid_request", json={"payload": MAN, "kind": "cccd"})
+def test_nothing_but_a_payload_is_taken(system):
+    problem = system.problem("POST", "/qr", 400, "invalid_request", json={"payload": MAN, "kind": "cccd"})
     assert fields_refused(problem) == {"kind": "unknown_field"}
 
 
 @pytest.mark.parametrize(
     "content", [PICTURE, b"text", qr_image("xin chào"), qr_image(MAN)[:100]], ids=["no code", "text", "garbage", "half"]
 )
-def test_a_picture_without_a_cards_code_is_unreadable(town, content):
-    refused(read_image(town, content), 400, "unreadable_qr")
+def test_a_picture_without_a_cards_code_is_unreadable(system, content):
+    refused(read_image(system, content), 400, "unreadable_qr")
 
 
-def test_a_picture_over_the_limit_is_too_large(town):
-    refused(read_image(town, bytes(LARGEST_PICTURE + 1)), 413, "too_large")
+def test_a_picture_over_the_limit_is_too_large(system):
+    refused(read_image(system, bytes(LARGEST_PICTURE + 1)), 413, "too_large")
 
 
-def test_the_picture_is_called_image(town):
-    answer = town.call("POST", "/qr", files={"file": ("qr.png", qr_image(MAN))})
+def test_the_picture_is_called_image(system):
+    answer = system.call("POST", "/qr", files={"file": ("qr.png", qr_image(MAN))})
     assert fields_refused(refused(answer, 400, "invalid_request")) == {"file": "unknown_field"}
 
 
-def test_another_content_type_is_not_supported(town):
-    answer = town.call("POST", "/qr", data=MAN.encode(), headers={"Content-Type": "text/plain"})
+def test_another_content_type_is_not_supported(system):
+    answer = system.call("POST", "/qr", data=MAN.encode(), headers={"Content-Type": "text/plain"})
     refused(answer, 415, "unsupported_media_type")
 
 
-def test_what_was_scanned_is_not_kept(town):
+def test_what_was_scanned_is_not_kept(system):
     """A scan fills in a form; neither the text nor the picture stays anywhere."""
-    done(read_image(town, qr_image(BOY)))
-    done(read(town, BOY))
-    assert list((town.var / "store" / "incoming").iterdir()) == []
-    assert "051212000033" not in town.log()
-    for file in town.var.rglob("*"):
+    done(read_image(system, qr_image(BOY)))
+    done(read(system, BOY))
+    assert list((system.var / "store" / "incoming").iterdir()) == []
+    assert "051212000033" not in system.log()
+    for file in system.var.rglob("*"):
         assert not file.is_file() or b"051212000033" not in file.read_bytes()

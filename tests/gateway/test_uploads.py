@@ -9,7 +9,10 @@ import requests
 from PIL import Image
 
 from shared.language.values import LARGEST_PICTURE
-from tests.support.embedded import PICTURE, PURPOSES, at_once, done, fields_refused, picture, refused
+from tests.support.answers import done, fields_refused, refused
+from tests.support.people import PURPOSES
+from tests.support.pictures import PICTURE, picture
+from tests.support.waiting import at_once
 
 FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 BOUNDARY = "ranh-gioi"
@@ -86,23 +89,25 @@ END = f"--{BOUNDARY}--\r\n".encode()
 FILE, PURPOSE = part("file", PICTURE, "anh.jpg"), part("purpose", b"portrait")
 
 
-def post(town, content, boundary=BOUNDARY, **headers):
+def post(system, content, boundary=BOUNDARY, **headers):
     named = {"Content-Type": f"multipart/form-data; boundary={boundary}", **headers}
-    return town.call("POST", "/uploads", data=content, headers=named)
+    return system.call("POST", "/uploads", data=content, headers=named)
 
 
-def kept_file(town, upload_id):
+def kept_file(system, upload_id):
     """Return what lies in the store for an upload."""
-    ((key,),) = town.rows("registration", "SELECT key FROM uploads WHERE upload_id = ?", upload_id)
-    return (town.var / "store" / key).read_bytes()
+    ((key,),) = system.rows("registration", "SELECT key FROM uploads WHERE upload_id = ?", upload_id)
+    return (system.var / "store" / key).read_bytes()
 
 
 @pytest.fixture
-def nothing_kept(town):
+def nothing_kept(system):
     """See that the test leaves no upload behind, neither row nor file."""
 
     def kept():
-        return town.how_many("uploads"), sorted(one.name for one in (town.var / "store").rglob("*") if one.is_file())
+        return system.how_many("uploads"), sorted(
+            one.name for one in (system.var / "store").rglob("*") if one.is_file()
+        )
 
     before = kept()
     yield
@@ -110,61 +115,61 @@ def nothing_kept(town):
 
 
 @pytest.mark.parametrize("purpose", [*PURPOSES, "birth_certificate"])
-def test_a_picture_is_kept_for_every_purpose(town, purpose):
-    kept = done(town.upload(purpose), 201)
+def test_a_picture_is_kept_for_every_purpose(system, purpose):
+    kept = done(system.upload(purpose), 201)
     assert set(kept) == {"upload_id", "purpose", "content_type", "bytes"}
     assert (kept["purpose"], kept["content_type"]) == (purpose, "image/jpeg")
-    assert kept["bytes"] == len(kept_file(town, kept["upload_id"]))
+    assert kept["bytes"] == len(kept_file(system, kept["upload_id"]))
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_a_picture_stays_in_its_format_whatever_its_name_says(town, kind):
+def test_a_picture_stays_in_its_format_whatever_its_name_says(system, kind):
     for name, said in (("a.jpg", "image/gif"), ("../../a.exe", "text/html"), ("ảnh thẻ.png", None), ("a\x00b", "a/b")):
         file = (name, picture(kind), said) if said else (name, picture(kind))
-        kept = done(town.call("POST", "/uploads", files={"file": file}, data={"purpose": "portrait"}), 201)
+        kept = done(system.call("POST", "/uploads", files={"file": file}, data={"purpose": "portrait"}), 201)
         assert kept["content_type"] == FORMATS[kind]
-        assert Image.open(BytesIO(kept_file(town, kept["upload_id"]))).format == kind
+        assert Image.open(BytesIO(kept_file(system, kept["upload_id"]))).format == kind
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_what_a_camera_notes_beside_the_picture_is_not_kept(town, kind):
+def test_what_a_camera_notes_beside_the_picture_is_not_kept(system, kind):
     content = with_secrets(kind)
     assert b"SECRET" in content
-    kept = kept_file(town, done(town.upload("portrait", content), 201)["upload_id"])
+    kept = kept_file(system, done(system.upload("portrait", content), 201)["upload_id"])
     assert b"SECRET" not in kept
     assert not Image.open(BytesIO(kept)).getexif()
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_what_hangs_on_behind_a_picture_is_not_kept(town, kind):
+def test_what_hangs_on_behind_a_picture_is_not_kept(system, kind):
     content = picture(kind) + b"PK\x03\x04<script>SECRET</script><?php SECRET ?>"
-    kept = kept_file(town, done(town.upload("portrait", content), 201)["upload_id"])
+    kept = kept_file(system, done(system.upload("portrait", content), 201)["upload_id"])
     assert b"SECRET" not in kept
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_a_large_photograph_is_kept_smaller(town, kind):
+def test_a_large_photograph_is_kept_smaller(system, kind):
     """Noise compresses as badly as a photograph, and holds every byte that a boundary may begin with."""
     content = photograph(kind, (4000, 3000) if kind == "JPEG" else (2200, 1650))
     assert 1_000_000 < len(content) < LARGEST_PICTURE
-    kept = done(town.upload("id_front", content), 201)
-    assert Image.open(BytesIO(kept_file(town, kept["upload_id"]))).size == (2000, 1500)
+    kept = done(system.upload("id_front", content), 201)
+    assert Image.open(BytesIO(kept_file(system, kept["upload_id"]))).size == (2000, 1500)
 
 
-def test_a_file_of_exactly_the_largest_size_is_read(town):
+def test_a_file_of_exactly_the_largest_size_is_read(system):
     content = PICTURE + bytes(LARGEST_PICTURE - len(PICTURE))
-    done(town.upload("portrait", content), 201)
+    done(system.upload("portrait", content), 201)
 
 
 @pytest.mark.usefixtures("nothing_kept")
 @pytest.mark.parametrize("over", [1, 100_000, 20_000_000])
-def test_a_larger_file_is_too_large(town, over):
+def test_a_larger_file_is_too_large(system, over):
     content = PICTURE + bytes(LARGEST_PICTURE + over - len(PICTURE))
-    refused(town.upload("portrait", content), 413, "too_large")
+    refused(system.upload("portrait", content), 413, "too_large")
 
 
 @pytest.mark.usefixtures("nothing_kept")
-def test_a_larger_file_in_chunks_is_too_large(town):
+def test_a_larger_file_in_chunks_is_too_large(system):
     def chunks():
         yield part("purpose", b"portrait") + part("file", PICTURE, "anh.jpg")[:-2]
         for _ in range(10):
@@ -172,7 +177,7 @@ def test_a_larger_file_in_chunks_is_too_large(town):
         yield b"\r\n" + END
 
     try:
-        answer = post(town, chunks())
+        answer = post(system, chunks())
     except requests.ConnectionError:
         return  # refused before the rest was sent
     refused(answer, 413, "too_large")
@@ -180,21 +185,21 @@ def test_a_larger_file_in_chunks_is_too_large(town):
 
 @pytest.mark.usefixtures("nothing_kept")
 @pytest.mark.parametrize("content", NOT_PICTURES.values(), ids=NOT_PICTURES.keys())
-def test_another_format_is_not_supported(town, content):
-    refused(town.upload("portrait", content), 415, "unsupported_media_type")
+def test_another_format_is_not_supported(system, content):
+    refused(system.upload("portrait", content), 415, "unsupported_media_type")
 
 
 @pytest.mark.usefixtures("nothing_kept")
 @pytest.mark.parametrize("content", UNREADABLE.values(), ids=UNREADABLE.keys())
-def test_a_broken_picture_is_unreadable(town, content):
-    problem = refused(town.upload("portrait", content), 400, "unreadable_image")
+def test_a_broken_picture_is_unreadable(system, content):
+    problem = refused(system.upload("portrait", content), 400, "unreadable_image")
     assert fields_refused(problem) == {"file": "unreadable_image"}
 
 
 @pytest.mark.usefixtures("nothing_kept")
 @pytest.mark.parametrize("purpose", ["Portrait", "passport", "", "portrait ", "a" * 50_000, "\0", "chân dung"])
-def test_a_purpose_is_one_of_four(town, purpose):
-    problem = refused(town.upload(purpose), 400, "invalid_request")
+def test_a_purpose_is_one_of_four(system, purpose):
+    problem = refused(system.upload(purpose), 400, "invalid_request")
     assert fields_refused(problem) == {"purpose": "not_a_choice"}
 
 
@@ -224,8 +229,8 @@ def test_a_purpose_is_one_of_four(town, purpose):
         "nothing",
     ],
 )
-def test_one_file_and_its_purpose_are_wanted(town, content, field, code):
-    problem = refused(post(town, content), 400, "invalid_request")
+def test_one_file_and_its_purpose_are_wanted(system, content, field, code):
+    problem = refused(post(system, content), 400, "invalid_request")
     assert fields_refused(problem) == {field: code}
 
 
@@ -255,62 +260,62 @@ def test_one_file_and_its_purpose_are_wanted(town, content, field, code):
         "a strange name",
     ],
 )
-def test_a_broken_body_is_refused(town, content, boundary):
-    refused(post(town, content, boundary), 400, "invalid_request")
+def test_a_broken_body_is_refused(system, content, boundary):
+    refused(post(system, content, boundary), 400, "invalid_request")
 
 
 @pytest.mark.usefixtures("nothing_kept")
 @pytest.mark.parametrize(
     "content", [part("note", b"a" * 500_000), b"--" + BOUNDARY.encode() + b"\r\nX: " + b"a" * 500_000]
 )
-def test_a_field_as_large_as_a_file_is_too_large(town, content):
-    refused(post(town, content + FILE + PURPOSE + END), 413, "too_large")
+def test_a_field_as_large_as_a_file_is_too_large(system, content):
+    refused(post(system, content + FILE + PURPOSE + END), 413, "too_large")
 
 
 @pytest.mark.usefixtures("nothing_kept")
-def test_many_small_fields_are_refused(town):
+def test_many_small_fields_are_refused(system):
     fields = b"".join(part(f"f{number}", b"a") for number in range(500))
-    refused(post(town, fields + FILE + PURPOSE + END), 400, "invalid_request")
+    refused(post(system, fields + FILE + PURPOSE + END), 400, "invalid_request")
 
 
 @pytest.mark.usefixtures("nothing_kept")
 @pytest.mark.parametrize("content_type", ["application/json", "image/jpeg", "application/octet-stream", None])
-def test_a_picture_comes_as_multipart(town, content_type):
-    answer = town.call("POST", "/uploads", data=PICTURE, headers={"Content-Type": content_type})
+def test_a_picture_comes_as_multipart(system, content_type):
+    answer = system.call("POST", "/uploads", data=PICTURE, headers={"Content-Type": content_type})
     refused(answer, 415, "unsupported_media_type")
 
 
-def test_the_same_key_and_picture_give_the_first_upload_again(town):
-    first, again = (done(town.upload("portrait", headers={"Idempotency-Key": "anh-mot"}), 201) for _ in range(2))
+def test_the_same_key_and_picture_give_the_first_upload_again(system):
+    first, again = (done(system.upload("portrait", headers={"Idempotency-Key": "anh-mot"}), 201) for _ in range(2))
     assert first == again
-    assert kept_file(town, first["upload_id"])
+    assert kept_file(system, first["upload_id"])
 
 
 @pytest.mark.parametrize(
     ("purpose", "content"), [("id_front", PICTURE), ("portrait", picture(size=(65, 48)))], ids=["purpose", "picture"]
 )
-def test_a_key_cannot_be_used_for_another_upload(town, purpose, content):
+def test_a_key_cannot_be_used_for_another_upload(system, purpose, content):
     key = {"Idempotency-Key": f"anh-{purpose}-{len(content)}"}
-    done(town.upload("portrait", headers=key), 201)
-    files = set((town.var / "store" / "uploads").iterdir())
-    refused(town.upload(purpose, content, headers=key), 409, "idempotency_key_reused")
-    assert set((town.var / "store" / "uploads").iterdir()) == files
+    done(system.upload("portrait", headers=key), 201)
+    files = set((system.var / "store" / "uploads").iterdir())
+    refused(system.upload(purpose, content, headers=key), 409, "idempotency_key_reused")
+    assert set((system.var / "store" / "uploads").iterdir()) == files
 
 
-def test_a_key_sent_twice_at_the_same_instant_keeps_one_upload(town):
-    before = town.how_many("uploads"), len(list((town.var / "store" / "uploads").iterdir()))
+def test_a_key_sent_twice_at_the_same_instant_keeps_one_upload(system):
+    before = system.how_many("uploads"), len(list((system.var / "store" / "uploads").iterdir()))
     options = {
         "files": {"file": ("a.jpg", PICTURE)},
         "data": {"purpose": "portrait"},
         "headers": {"Idempotency-Key": "anh-hai"},
         "timeout": 30,
     }
-    answers = at_once(*[lambda: requests.post(f"{town.base}/uploads", **options)] * 4)
+    answers = at_once(*[lambda: requests.post(f"{system.base}/uploads", **options)] * 4)
     assert len({done(answer, 201)["upload_id"] for answer in answers}) == 1
-    after = town.how_many("uploads"), len(list((town.var / "store" / "uploads").iterdir()))
+    after = system.how_many("uploads"), len(list((system.var / "store" / "uploads").iterdir()))
     assert after == (before[0] + 1, before[1] + 1)
 
 
-def test_nothing_is_left_of_the_files_on_their_way_in(town):
-    done(town.upload("portrait"), 201)
-    assert list((town.var / "store" / "incoming").iterdir()) == []
+def test_nothing_is_left_of_the_files_on_their_way_in(system):
+    done(system.upload("portrait"), 201)
+    assert list((system.var / "store" / "incoming").iterdir()) == []

@@ -1,11 +1,11 @@
-"""One running town for the tests that leave it as they found it."""
+"""One running system for the tests of a module that leave it as they found it."""
 
 import pytest
 
-from tests.support.running import town
+from tests.support.running import running_system
 
 
 @pytest.fixture(scope="module")
-def running(servers, tmp_path_factory):
-    with town(servers, tmp_path_factory.mktemp("town")) as here:
-        yield here
+def system(servers, tmp_path_factory):
+    with running_system(servers, tmp_path_factory.mktemp("system")) as started:
+        yield started

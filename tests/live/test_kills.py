@@ -1,4 +1,4 @@
-"""Processes die at any moment: nothing is lost, and nobody is told twice."""
+"""Processes die at any moment: nothing is lost, and nobody gets a message twice."""
 
 import os
 import random
@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.support.running import until
+from tests.support.waiting import until
 from vssid.smoke import AGENCY
 from vssid.walk import Walk
 
@@ -16,21 +16,21 @@ SEED = 20201116
 AT_ONCE = 6
 
 
-def test_nothing_is_lost_and_nobody_told_twice_while_processes_are_killed(running):
-    people = running.prepare(SEED, DECLARATIONS)
-    officer, over, kills = running.officer(SEED), threading.Event(), Counter()
+def test_nothing_is_lost_and_no_message_sent_twice_while_processes_are_killed(system):
+    people = system.prepare(SEED, DECLARATIONS)
+    officer, over, kills = system.officer(SEED), threading.Event(), Counter()
 
     def kill_at_random():
         chance = random.Random(SEED)
         while not over.wait(chance.uniform(0.5, 2.0)):
             victim = chance.choice(VICTIMS)
-            running.restart(victim)
+            system.restart(victim)
             kills[victim] += 1
 
     def whole_way(person):
-        going = Walk(running.url, as_officer=officer)
-        declared = going.submit(person, AGENCY)
-        going.approve(declared["number"])
+        walk = Walk(system.url, as_officer=officer)
+        declared = walk.submit(person, AGENCY)
+        walk.approve(declared["number"])
         return declared
 
     killer = threading.Thread(target=kill_at_random)
@@ -43,18 +43,18 @@ def test_nothing_is_lost_and_nobody_told_twice_while_processes_are_killed(runnin
         killer.join()
 
     assert set(kills) == set(VICTIMS), f"too short a run to kill everybody: {kills}"
-    until(lambda: running.count("cards", "cards") >= DECLARATIONS, "a card for everybody", 180)
-    for recorder in (running.texts, running.mails):
+    until(lambda: system.count("cards", "cards") >= DECLARATIONS, "a card for everybody", 180)
+    for recorder in (system.texts, system.mails):
         until(lambda kept=recorder: len(kept.messages()) >= 2 * DECLARATIONS, "two messages for everybody", 180)
-    running.until_quiet()
+    system.until_quiet()
     assert len({one["number"] for one in declared}) == DECLARATIONS
-    assert running.count("registration", "declarations", "status = 'approved'") == DECLARATIONS
-    assert running.count("registration", "accounts") == DECLARATIONS
-    assert running.count("cards", "cards") == DECLARATIONS
-    assert running.dead() == []
-    told = Counter(sms.to for sms in running.texts.messages())
-    assert told == {person.phone: 2 for person in people}
-    written = Counter(mail.recipients[0] for mail in running.mails.messages())
+    assert system.count("registration", "declarations", "status = 'approved'") == DECLARATIONS
+    assert system.count("registration", "accounts") == DECLARATIONS
+    assert system.count("cards", "cards") == DECLARATIONS
+    assert system.dead() == []
+    texted = Counter(sms.to for sms in system.texts.messages())
+    assert texted == {person.phone: 2 for person in people}
+    written = Counter(mail.recipients[0] for mail in system.mails.messages())
     assert written == {person.email: 2 for person in people}
-    assert set(running.texts.counts().values()) == {1}
+    assert set(system.texts.counts().values()) == {1}
     print(f"\n{DECLARATIONS} declarations, kills: {dict(kills)}")

@@ -1,114 +1,105 @@
-"""Desks and the broker go away: who needs them is told so in time, nobody else notices, and all goes on after."""
+"""Services and the broker fail: what needs them answers 503, nothing else notices, and work goes on afterwards."""
 
 import signal
-import time
 
 import pika
 import pytest
 import requests
 
 from shared.messaging import topology
-from tests.support.running import until
+from tests.support.processes import STOPS_WITHIN
+from tests.support.waiting import until
 from vssid.smoke import AGENCY
 from vssid.walk import Walk
 
-BOUND = 2.0  # seconds within which a route that needs a dead dependency says so
-MACHINE = 1.0  # seconds that a busy machine may add
+HANGS_AFTER = 30.0  # seconds; the gateway gives up on a dependency long before
 
 
 def answer_of(url, **options):
-    began = time.monotonic()
-    answer = requests.get(url, timeout=10, **options)
-    return answer, time.monotonic() - began
+    return requests.get(url, timeout=HANGS_AFTER, **options)
 
 
 def assert_unavailable(url, **options):
-    answer, took = answer_of(url, **options)
+    answer = answer_of(url, **options)
     assert answer.status_code == 503, answer.text
     assert answer.json()["code"] == "unavailable"
     assert int(answer.headers["Retry-After"]) >= 1
-    assert took < BOUND + MACHINE
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
-def test_a_desk_that_is_gone_takes_only_its_own_routes_along(running, how):
-    running.prepare(1, 1)
-    officer = running.officer(1)
-    running.signal("registration", how)
+def test_a_service_that_fails_takes_only_its_own_routes_along(system, how):
+    system.prepare(1, 1)
+    officer = system.officer(1)
+    system.signal("registration", how)
     try:
-        assert_unavailable(f"{running.url}/api/v1/provinces")
-        assert_unavailable(f"{running.url}/api/v1/declarations/2026-0000001/form.pdf?tracking_code=ABCDEFGHJK")
-        answer, _ = answer_of(f"{running.url}/api/v1/officer/reviews", headers=officer._officer)
-        assert answer.status_code == 200
-        answer, took = answer_of(f"{running.url}/healthz")
-        assert answer.status_code == 200 and took < 0.5
+        assert_unavailable(f"{system.url}/api/v1/provinces")
+        assert_unavailable(f"{system.url}/api/v1/declarations/2026-0000001/form.pdf?tracking_code=ABCDEFGHJK")
+        assert answer_of(f"{system.url}/api/v1/officer/reviews", headers=officer.officer_headers).status_code == 200
+        assert answer_of(f"{system.url}/healthz").status_code == 200
     finally:
         if how is signal.SIGSTOP:
-            running.signal("registration", signal.SIGCONT)
+            system.signal("registration", signal.SIGCONT)
         else:
-            running.processes["registration"].wait()
-            running.start("registration")
-    running.until_ready("registration")
-    until(lambda: answer_of(f"{running.url}/api/v1/provinces")[0].ok, "the desk answers again")
+            system.processes["registration"].wait()
+            system.start("registration")
+    system.until_ready("registration")
+    until(lambda: answer_of(f"{system.url}/api/v1/provinces").ok, "the service answers again")
 
 
 @pytest.mark.parametrize("outage", ["cut", "freeze"])
-def test_a_broker_that_is_gone_makes_nothing_hang_and_loses_nothing(running, outage):
+def test_a_broker_that_fails_makes_nothing_hang_and_loses_nothing(system, outage):
     seed = 2 if outage == "cut" else 3
-    person = running.prepare(seed, 1)[0]
-    officer, going = running.officer(seed), Walk(running.url)
-    declared = going.submit(person, AGENCY)
-    getattr(running.broker, outage)()
+    person = system.prepare(seed, 1)[0]
+    officer, walk = system.officer(seed), Walk(system.url)
+    declared = walk.submit(person, AGENCY)
+    getattr(system.broker, outage)()
     try:
-        assert_unavailable(f"{running.url}/api/v1/provinces")
-        answer, took = answer_of(f"{running.url}/healthz")
-        assert answer.status_code == 200 and took < 0.5
-        assert running.answers("registration", "/healthz") == 200
+        assert_unavailable(f"{system.url}/api/v1/provinces")
+        assert answer_of(f"{system.url}/healthz").status_code == 200
+        assert system.answers("registration", "/healthz") == 200
         if outage == "cut":
-            assert running.answers("gateway", "/readyz") == 503
+            assert system.answers("gateway", "/readyz") == 503
     finally:
-        running.broker.heal()
-    for name in running.processes:
-        running.until_ready(name)
-    Walk(running.url, as_officer=officer).approve(declared["number"])
-    until(lambda: "card_issued" in going.history(declared), "the declaration goes its way to the card")
-    until(lambda: sum(sms.to == person.phone for sms in running.texts.messages()) >= 2, "both SMS")
-    running.until_quiet()
-    assert sum(sms.to == person.phone for sms in running.texts.messages()) == 2
+        system.broker.heal()
+    for name in system.processes:
+        system.until_ready(name)
+    Walk(system.url, as_officer=officer).approve(declared["number"])
+    until(lambda: "card_issued" in walk.history(declared), "the card is issued")
+    until(lambda: sum(sms.to == person.phone for sms in system.texts.messages()) >= 2, "both SMS")
+    system.until_quiet()
+    assert sum(sms.to == person.phone for sms in system.texts.messages()) == 2
 
 
 @pytest.mark.parametrize("name", ["gateway", "registration", "notification", "relay"])
-def test_sigterm_is_obeyed_within_ten_seconds_with_the_broker_gone(running, name):
-    running.broker.cut()
+def test_sigterm_ends_a_process_without_an_error_though_the_broker_does_not_answer(system, name):
+    system.broker.cut()
     try:
-        until(lambda: running.answers(name, "/readyz") == 503, "the process knows that the broker is gone")
-        began = time.monotonic()
-        running.signal(name, signal.SIGTERM)
-        running.processes[name].wait(timeout=15)
-        assert time.monotonic() - began < 10
+        until(lambda: system.answers(name, "/readyz") == 503, "the process knows that the broker does not answer")
+        system.signal(name, signal.SIGTERM)
+        assert system.processes[name].wait(STOPS_WITHIN) == 0
     finally:
-        running.broker.heal()
-        running.start(name)
-    for other in running.processes:
-        running.until_ready(other)
+        system.broker.heal()
+        system.start(name)
+    for other in system.processes:
+        system.until_ready(other)
 
 
-def test_a_poison_event_rests_as_dead_after_its_rounds_while_others_flow(running):
-    queue = topology.queue_name(running.environment["BROKER_PREFIX"], "approval", "on_declaration_submitted")
-    with pika.BlockingConnection(pika.URLParameters(running.environment["AMQP_URL"])) as connection:
+def test_a_poison_event_is_dead_after_its_last_attempt_while_others_flow(system):
+    queue = topology.queue_name(system.environment["BROKER_PREFIX"], "approval", "on_declaration_submitted")
+    with pika.BlockingConnection(pika.URLParameters(system.environment["AMQP_URL"])) as connection:
         headers = {topology.ID: "poison-1", "cloudEvents:type": "declaration_submitted"}
         properties = pika.BasicProperties(headers=headers, delivery_mode=2)
         connection.channel().basic_publish("", queue, b'{"number": "no declaration at all"}', properties)
-    person = running.prepare(4, 1)[0]
-    going = Walk(running.url, as_officer=running.officer(4))
-    declared = going.submit(person, AGENCY)
-    going.approve(declared["number"])
-    until(lambda: "card_issued" in going.history(declared), "a healthy declaration passes the poison")
+    person = system.prepare(4, 1)[0]
+    walk = Walk(system.url, as_officer=system.officer(4))
+    declared = walk.submit(person, AGENCY)
+    walk.approve(declared["number"])
+    until(lambda: "card_issued" in walk.history(declared), "a healthy declaration passes the poison")
 
-    (line,) = until(running.dead, "the poison rests in the dead queue")
+    (line,) = until(system.dead, "the poison is in the dead queue")
     assert "poison-1" in line and "ValidationError" in line
-    assert "no declaration at all" in running.command("dead", "show", "poison-1")
-    assert running.command("dead", "replay", "--id", "poison-1") == "1 events put back\n"
-    until(running.dead, "the poison comes back to rest")
-    assert running.command("dead", "drop", "--id", "poison-1", "--yes") == "1 events deleted\n"
-    assert running.dead() == []
+    assert "no declaration at all" in system.command("dead", "show", "poison-1")
+    assert system.command("dead", "replay", "--id", "poison-1") == "1 events put back\n"
+    until(system.dead, "the poison is dead again")
+    assert system.command("dead", "drop", "--id", "poison-1", "--yes") == "1 events deleted\n"
+    assert system.dead() == []

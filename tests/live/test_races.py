@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
-from tests.support.running import until
+from tests.support.waiting import until
 from vssid.smoke import AGENCY
 from vssid.walk import Walk
 
@@ -17,34 +17,34 @@ APPROVAL = ("approval", {"identity_checked": True})
 REJECTION = ("rejection", {"reason": "Ảnh không rõ"})
 
 
-def test_of_two_decisions_at_the_same_instant_one_stands(running):
-    people = running.prepare(SEED, RACES)
-    running.prepare(SECOND, 0)
-    officer = running.officer(SEED)
+def test_of_two_decisions_at_the_same_instant_one_stands(system):
+    people = system.prepare(SEED, RACES)
+    system.prepare(SECOND, 0)
+    officer = system.officer(SEED)
     with ThreadPoolExecutor(6) as pool:
-        declared = list(pool.map(lambda one: Walk(running.url).submit(one, AGENCY), people))
+        declared = list(pool.map(lambda one: Walk(system.url).submit(one, AGENCY), people))
     numbers = [one["number"] for one in declared]
     listed = ", ".join(f"'{number}'" for number in numbers)
-    until(lambda: running.count("approval", "reviews", f"number IN ({listed})") == RACES, "every review is open")
-    cards_before = running.count("cards", "cards")
+    until(lambda: system.count("approval", "reviews", f"number IN ({listed})") == RACES, "every review is open")
+    cards_before = system.count("cards", "cards")
 
-    second = running.officer(SECOND)
+    second = system.officer(SECOND)
     verdicts = Counter()
     for place, number in enumerate(numbers):
         other = REJECTION if place % 2 else APPROVAL
-        verdicts.update(race(running.url, number, (officer, APPROVAL), (second, other)))
+        verdicts.update(race(system.url, number, (officer, APPROVAL), (second, other)))
 
     assert verdicts["refused"] == RACES
     assert verdicts["approved"] + verdicts["rejected"] == RACES
-    running.until_quiet()
+    system.until_quiet()
     until(
-        lambda: running.count("cards", "cards") - cards_before == verdicts["approved"],
+        lambda: system.count("cards", "cards") - cards_before == verdicts["approved"],
         "a card for each approval, and for nothing else",
     )
     for status in ("approved", "rejected"):
         where = f"status = '{status}' AND number IN ({listed})"
-        assert running.count("registration", "declarations", where) == verdicts[status]
-        assert running.count("approval", "reviews", where) == verdicts[status]
+        assert system.count("registration", "declarations", where) == verdicts[status]
+        assert system.count("approval", "reviews", where) == verdicts[status]
     print(f"\n{RACES} races: {dict(verdicts)}")
 
 
@@ -55,7 +55,7 @@ def race(url, number, *decisions):
     def decide(officer, decision):
         act, body = decision
         start.wait()
-        headers = officer._officer
+        headers = officer.officer_headers
         answer = requests.post(f"{url}/api/v1/officer/reviews/{number}/{act}", json=body, headers=headers, timeout=15)
         if answer.status_code == 200:
             return answer.json()["status"]

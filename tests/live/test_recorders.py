@@ -1,4 +1,4 @@
-"""The played carriers, spoken to by smtplib and the real twilio package."""
+"""The recording carriers, spoken to by smtplib and the real twilio package."""
 
 import json
 import smtplib
@@ -35,7 +35,7 @@ def twilio() -> Iterator[TwilioRecorder]:
         yield recorder
 
 
-def letter(message_id: str = "<1.registration@vssid.example>", to: str = "an@example.com") -> EmailMessage:
+def mail_of(message_id: str = "<1.registration@vssid.example>", to: str = "an@example.com") -> EmailMessage:
     message = EmailMessage()
     message["From"] = "VssID <no-reply@vssid.example>"
     message["To"] = to
@@ -64,7 +64,7 @@ def client(recorder: TwilioRecorder, *, token: str | None = None, timeout: float
 
 
 def test_a_mail_is_kept_whole(mail: MailRecorder) -> None:
-    post(mail, letter())
+    post(mail, mail_of())
 
     (kept,) = mail.messages()
     assert kept.sender == "no-reply@vssid.example"
@@ -79,8 +79,8 @@ def test_a_mail_is_kept_whole(mail: MailRecorder) -> None:
 
 
 def test_a_mail_is_found_by_its_message_id_and_no_other(mail: MailRecorder) -> None:
-    post(mail, letter("<1@vssid.example>"))
-    post(mail, letter("<2@vssid.example>"))
+    post(mail, mail_of("<1@vssid.example>"))
+    post(mail, mail_of("<2@vssid.example>"))
 
     found = look(mail, f"search?query={quote('message-id:2@vssid.example')}")
 
@@ -91,8 +91,8 @@ def test_a_mail_is_found_by_its_message_id_and_no_other(mail: MailRecorder) -> N
 
 
 def test_the_inbox_shows_mails_newest_first_and_each_in_full(mail: MailRecorder) -> None:
-    post(mail, letter("<1@vssid.example>"))
-    post(mail, letter("<2@vssid.example>"))
+    post(mail, mail_of("<1@vssid.example>"))
+    post(mail, mail_of("<2@vssid.example>"))
 
     newest, oldest = look(mail, "messages")["messages"]
     full = look(mail, f"message/{newest['ID']}")
@@ -114,8 +114,8 @@ def test_a_refused_mail_is_not_kept_and_the_next_one_is(mail: MailRecorder, code
     mail.sending.fail(code, times=1)
 
     with pytest.raises(smtplib.SMTPDataError) as refusal:
-        post(mail, letter())
-    post(mail, letter())
+        post(mail, mail_of())
+    post(mail, mail_of())
 
     assert refusal.value.smtp_code == code
     assert len(mail.messages()) == 1
@@ -124,27 +124,27 @@ def test_a_refused_mail_is_not_kept_and_the_next_one_is(mail: MailRecorder, code
 def test_a_stalled_mail_is_not_kept(mail: MailRecorder) -> None:
     mail.sending.stall(30)
     with pytest.raises((TimeoutError, smtplib.SMTPServerDisconnected)):
-        post(mail, letter(), timeout=0.3)
+        post(mail, mail_of(), timeout=0.3)
     assert mail.messages() == []
 
 
 def test_a_late_answer_finds_the_mail_kept_already(mail: MailRecorder) -> None:
     mail.sending.late(30)
     with pytest.raises((TimeoutError, smtplib.SMTPServerDisconnected)):
-        post(mail, letter(), timeout=0.3)
+        post(mail, mail_of(), timeout=0.3)
     assert len(mail.messages()) == 1
 
 
 def test_a_dropped_connection_finds_the_mail_kept_already(mail: MailRecorder) -> None:
     mail.sending.drop()
     with pytest.raises(smtplib.SMTPServerDisconnected):
-        post(mail, letter())
+        post(mail, mail_of())
     assert len(mail.messages()) == 1
 
 
 def test_healing_lets_a_waiting_sender_go(mail: MailRecorder) -> None:
     mail.sending.late(60)
-    sender = threading.Thread(target=post, args=(mail, letter()), kwargs={"timeout": 60})
+    sender = threading.Thread(target=post, args=(mail, mail_of()), kwargs={"timeout": 60})
     sender.start()
     mail.wait_until(lambda kept: len(kept) == 1)
 
@@ -155,13 +155,13 @@ def test_healing_lets_a_waiting_sender_go(mail: MailRecorder) -> None:
 
 
 def test_a_carrier_comes_back_on_the_same_port_with_all_it_kept(mail: MailRecorder) -> None:
-    post(mail, letter())
+    post(mail, mail_of())
 
     mail.stop()
     with pytest.raises(ConnectionRefusedError):
-        post(mail, letter())
+        post(mail, mail_of())
     mail.start()
-    post(mail, letter())
+    post(mail, mail_of())
 
     assert mail.counts() == Counter({("an@example.com", "Tờ khai số 42.\nXin cảm ơn."): 2})
 

@@ -54,7 +54,7 @@ def test_a_fresh_database_keeps_vietnamese_letters(database_url: str) -> None:
     connection.close()
 
 
-def test_dropping_takes_the_databases_of_the_desks_too_while_somebody_is_connected(servers: Servers) -> None:
+def test_dropping_takes_the_databases_of_the_services_too_while_somebody_is_connected(servers: Servers) -> None:
     url = fresh_database_url(servers)
     name = urlsplit(url).path[1:]
     connection = psycopg2.connect(servers.database_url)
@@ -87,17 +87,17 @@ def test_queues_of_a_prefix_are_deleted_and_no_others(servers: Servers) -> None:
     with pika.BlockingConnection(pika.URLParameters(servers.amqp_url)) as connection:
         channel = connection.channel()
         channel.exchange_declare(f"{prefix}registration.events", "topic", durable=True)
-        for name in (f"{prefix}desk", f"{other}desk"):
+        for name in (f"{prefix}service", f"{other}service"):
             channel.queue_declare(name, durable=True, arguments={"x-queue-type": "quorum"})
-        channel.queue_bind(f"{prefix}desk", f"{prefix}registration.events", "#")
+        channel.queue_bind(f"{prefix}service", f"{prefix}registration.events", "#")
     try:
         if not delete_prefix(servers, prefix):
             pytest.skip("rabbitmqctl of this broker is out of reach")
-        assert not queue_exists(servers, f"{prefix}desk")
-        assert queue_exists(servers, f"{other}desk")
+        assert not queue_exists(servers, f"{prefix}service")
+        assert queue_exists(servers, f"{other}service")
     finally:
         with pika.BlockingConnection(pika.URLParameters(servers.amqp_url)) as connection:
-            for name in (f"{prefix}desk", f"{other}desk"):
+            for name in (f"{prefix}service", f"{other}service"):
                 connection.channel().queue_delete(name)
             connection.channel().exchange_delete(f"{prefix}registration.events")
 

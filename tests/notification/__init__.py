@@ -1,1 +1,1 @@
-"""Tests of the notification desk."""
+"""Tests of the notification service."""

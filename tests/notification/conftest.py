@@ -1,4 +1,4 @@
-"""The notification desk on its real database, with carriers that a test chooses."""
+"""The notification service on its real database, with carriers that a test chooses."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from services.notification import clients, models
 from services.notification.domain.message import Message
 from services.notification.service import Notification
-from shared.framework.providers import Crew
+from shared.framework.workers import WorkerPool
 from shared.storage.files import FileStore
 from shared.storage.seals import Seal
 from tests.support.databases import desk_database
@@ -22,23 +22,24 @@ def database(settings):
 
 
 @pytest.fixture
-def desk_with(settings, database):
-    """Return a function that makes the desk with these settings, as nameko would."""
+def service_with(settings, database):
+    """Return a function that makes the service with these settings, as nameko would."""
     made = []
 
     def make(**changes):
         chosen = replace(settings, **{"carrier_timeout": 1.0, "settle_after": 0.2, "retry_delays": "0.1,0.2"} | changes)
-        desk = Notification()
-        desk.database, desk.seal, desk.files = database, Seal(chosen.seal_key), FileStore(chosen.store)
-        desk.sms, desk.mail, desk.crew = clients.sms_carriers(chosen), clients.mail_carriers(chosen), Crew(8)
-        desk.public_url, desk.sms_accents, desk.delays = chosen.public, chosen.sms_accents, chosen.delays
-        desk.carrier_timeout, desk.settle_after = chosen.carrier_timeout, chosen.settle_after
-        made.append(desk)
-        return desk
+        service = Notification()
+        service.database, service.seal, service.files = database, Seal(chosen.seal_key), FileStore(chosen.store)
+        service.sms, service.mail = clients.sms_carriers(chosen), clients.mail_carriers(chosen)
+        service.workers = WorkerPool(8)
+        service.public_url, service.sms_accents, service.delays = chosen.public, chosen.sms_accents, chosen.delays
+        service.carrier_timeout, service.settle_after = chosen.carrier_timeout, chosen.settle_after
+        made.append(service)
+        return service
 
     yield make
-    for desk in made:
-        desk.crew.stop()
+    for service in made:
+        service.workers.stop()
 
 
 @pytest.fixture

@@ -1,11 +1,15 @@
 """`vssid messages`, as an operator types it."""
 
+from datetime import timedelta
+
 import pytest
 from click.testing import CliRunner
 
 from services.notification import handlers
 from services.notification.commands import messages
 from services.notification.domain.occasion import rejected
+from services.notification.domain.outcome import Rejected
+from services.notification.domain.retry import RetryPolicy
 from shared.language.clock import utc_now
 from tests.support.notification_facts import declaration_rejected
 
@@ -21,11 +25,11 @@ def type_in(settings, database, monkeypatch):
 def failed(database):
     """The SMS of a rejection that failed, beside a mail that waits."""
     with database.begin() as session:
-        handlers.tell(session, rejected(declaration_rejected()), accents=False, request_id="r", at=utc_now())
+        handlers.queue_messages(session, rejected(declaration_rejected()), accents=False, request_id="r", at=utc_now())
     with database.begin() as session:
-        taken = handlers.take_due(session, "sms", lease=utc_now() - utc_now(), at=utc_now())
-        taken.fail("twilio_21211", utc_now())
-    return taken
+        reserved = handlers.reserve_due(session, "sms", lease=timedelta(), at=utc_now())
+        reserved.apply(Rejected("twilio_21211"), utc_now(), RetryPolicy((), 60.0, 10.0))
+    return reserved
 
 
 def test_what_did_not_arrive_is_listed_without_saying_whose_it_is(type_in, failed):

@@ -1,4 +1,4 @@
-"""The work of the desk, on its real tables."""
+"""The work of notification, on its real tables."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -8,28 +8,32 @@ import pytest
 import sqlalchemy as sa
 
 from services.notification import handlers, models
+from services.notification.domain.delivery import Delivery, DeliveryReport
 from services.notification.domain.message import Message, State
 from services.notification.domain.occasion import activated, rejected, submitted
+from services.notification.domain.outcome import Deferred, Rejected, Sent, Unknown
+from services.notification.domain.retry import RetryPolicy
 from shared.language.errors import NotFound, Refused
+from shared.storage.seals import Seal, new_key
 from tests.support.databases import desk_database
 from tests.support.facts import AT, CONTACT, account_activated
 from tests.support.notification_facts import declaration_rejected, declaration_submitted, declaration_withdrawn
 
 LEASE = timedelta(seconds=60)
+RETRY = RetryPolicy(delays=(5.0,), settle_after=3600.0, carrier_timeout=10.0)
+SEAL = Seal(new_key())
 
 
-def tell(database, occasion, at=AT):
-    database.run(handlers.tell, occasion, accents=False, request_id="request-1", at=at)
+def queue(database, occasion, at=AT):
+    database.run(handlers.queue_messages, occasion, accents=False, request_id="request-1", at=at)
 
 
-def take(database, channel="sms", at=AT):
-    with database.begin() as session:
-        return handlers.take_due(session, channel, lease=LEASE, at=at)
+def reserve(database, channel="sms", at=AT):
+    return database.run(handlers.reserve_due, channel, lease=LEASE, at=at)
 
 
-def settle(database, taken, act):
-    with database.begin() as session:
-        return handlers.settle(session, taken, act)
+def settle(database, reserved, outcome, at=AT):
+    return database.run(handlers.settle, reserved, outcome, retry=RETRY, seal=SEAL, at=at)
 
 
 def everything(database) -> list[Message]:
@@ -42,7 +46,7 @@ def the_sms(database) -> Message:
 
 
 def test_an_event_becomes_one_sms_and_one_mail(database):
-    tell(database, submitted(declaration_submitted(), "http://127.0.0.1:8000"))
+    queue(database, submitted(declaration_submitted(), "http://127.0.0.1:8000"))
     assert [(one.channel, one.state, one.recipient) for one in everything(database)] == [
         ("sms", "queued", "+84912345678"),
         ("mail", "queued", "tran.thi.mau@vidu.example"),
@@ -50,33 +54,33 @@ def test_an_event_becomes_one_sms_and_one_mail(database):
 
 
 def test_without_an_address_there_is_only_the_sms(database):
-    tell(database, rejected(declaration_rejected(contact=replace(CONTACT, email=None))))
+    queue(database, rejected(declaration_rejected(contact=replace(CONTACT, email=None))))
     assert [one.channel for one in everything(database)] == ["sms"]
 
 
 def test_the_same_event_again_adds_nothing(database):
     for _ in range(3):
-        tell(database, rejected(declaration_rejected()))
+        queue(database, rejected(declaration_rejected()))
     assert len(everything(database)) == 2
 
 
 def test_the_same_event_after_the_messages_went_out_adds_nothing(database):
-    tell(database, rejected(declaration_rejected()))
-    settle(database, take(database), lambda kept: kept.sent(AT))
-    tell(database, rejected(declaration_rejected()))
+    queue(database, rejected(declaration_rejected()))
+    settle(database, reserve(database), Sent())
+    queue(database, rejected(declaration_rejected()))
     assert the_sms(database).state == State.SENT
     assert len(everything(database)) == 2
 
 
-def test_two_who_hear_it_at_once_tell_it_once(postgresql_settings):
+def test_an_event_received_by_four_consumers_at_once_adds_its_messages_once(postgresql_settings):
     with desk_database("notification", postgresql_settings) as database:
         together = Barrier(4)
 
-        def hear():
+        def receive():
             together.wait()
-            tell(database, rejected(declaration_rejected()))
+            queue(database, rejected(declaration_rejected()))
 
-        threads = [Thread(target=hear) for _ in range(4)]
+        threads = [Thread(target=receive) for _ in range(4)]
         for one in threads:
             one.start()
         for one in threads:
@@ -84,60 +88,60 @@ def test_two_who_hear_it_at_once_tell_it_once(postgresql_settings):
         assert len(everything(database)) == 2
 
 
-def test_the_password_lies_sealed_and_its_place_is_empty(database):
-    tell(database, activated(account_activated(sealed_password="gAAAA")))
+def test_the_password_is_stored_sealed_and_outside_of_the_text(database):
+    queue(database, activated(account_activated(sealed_password="gAAAA")))
     sms = the_sms(database)
     assert sms.sealed == "gAAAA"
     assert "Mat khau: <password> " in sms.text
     assert sms.segments == 1
 
 
-def test_only_one_hand_has_a_message(database):
-    tell(database, rejected(declaration_rejected()))
-    assert take(database) is not None
-    assert take(database) is None
+def test_a_message_is_reserved_once(database):
+    queue(database, rejected(declaration_rejected()))
+    assert reserve(database) is not None
+    assert reserve(database) is None
 
 
-def test_several_hands_take_different_messages_and_wait_for_nobody(postgresql_settings):
+def test_several_senders_reserve_different_messages_without_waiting(postgresql_settings):
     with desk_database("notification", postgresql_settings) as database:
         for place in range(2):
-            tell(database, rejected(declaration_rejected(declaration_id=f"declaration-{place}")))
+            queue(database, rejected(declaration_rejected(declaration_id=f"declaration-{place}")))
         with database.begin() as one, database.begin() as other:
-            first = handlers.take_due(one, "sms", lease=LEASE, at=AT)
-            second = handlers.take_due(other, "sms", lease=LEASE, at=AT)
+            first = handlers.reserve_due(one, "sms", lease=LEASE, at=AT)
+            second = handlers.reserve_due(other, "sms", lease=LEASE, at=AT)
             assert first.message_id != second.message_id
             with database.begin() as third:
-                assert handlers.take_due(third, "sms", lease=LEASE, at=AT) is None
+                assert handlers.reserve_due(third, "sms", lease=LEASE, at=AT) is None
 
 
 def test_the_oldest_goes_first_and_what_waits_is_left_alone(database):
-    tell(database, rejected(declaration_rejected(declaration_id="waits")), at=AT + timedelta(minutes=5))
-    tell(database, rejected(declaration_rejected(declaration_id="younger")), at=AT + timedelta(minutes=1))
-    tell(database, rejected(declaration_rejected(declaration_id="older")))
+    queue(database, rejected(declaration_rejected(declaration_id="waits")), at=AT + timedelta(minutes=5))
+    queue(database, rejected(declaration_rejected(declaration_id="younger")), at=AT + timedelta(minutes=1))
+    queue(database, rejected(declaration_rejected(declaration_id="older")))
     now = AT + timedelta(minutes=2)
-    assert [take(database, at=now).declaration_id for _ in range(2)] == ["older", "younger"]
-    assert take(database, at=now) is None
+    assert [reserve(database, at=now).declaration_id for _ in range(2)] == ["older", "younger"]
+    assert reserve(database, at=now) is None
 
 
-def test_a_message_left_in_sending_by_a_crash_is_taken_as_unknown(database):
-    tell(database, rejected(declaration_rejected()))
-    take(database)
-    assert take(database, at=AT + LEASE - timedelta(seconds=1)) is None
-    found = take(database, at=AT + LEASE)
+def test_a_message_left_in_sending_by_a_crash_is_reserved_as_unknown(database):
+    queue(database, rejected(declaration_rejected()))
+    reserve(database)
+    assert reserve(database, at=AT + LEASE - timedelta(seconds=1)) is None
+    found = reserve(database, at=AT + LEASE)
     assert (found.state, found.attempt) == (State.UNKNOWN, 2)
 
 
-def test_a_sender_that_was_only_slow_is_no_longer_heard(database):
-    tell(database, rejected(declaration_rejected()))
-    slow = take(database)
-    take(database, at=AT + LEASE)
-    assert settle(database, slow, lambda kept: kept.fail("late", AT)) is None
+def test_the_outcome_of_a_sender_whose_lease_expired_changes_nothing(database):
+    queue(database, rejected(declaration_rejected()))
+    slow = reserve(database)
+    reserve(database, at=AT + LEASE)
+    assert settle(database, slow, Rejected("late")) is None
     assert the_sms(database).state == State.UNKNOWN
 
 
-def test_a_withdrawal_tells_nobody_and_forgets_everybody(database):
-    tell(database, submitted(declaration_submitted(), "http://127.0.0.1:8000"))
-    settle(database, take(database), lambda kept: kept.sent(AT))
+def test_a_withdrawal_cancels_and_forgets(database):
+    queue(database, submitted(declaration_submitted(), "http://127.0.0.1:8000"))
+    settle(database, reserve(database), Sent())
     with database.begin() as session:
         handlers.withdraw(session, declaration_withdrawn())
     sms, mail = everything(database)
@@ -147,35 +151,35 @@ def test_a_withdrawal_tells_nobody_and_forgets_everybody(database):
 
 
 def test_a_withdrawal_while_a_carrier_answers_is_not_undone_by_its_refusal(database):
-    tell(database, submitted(declaration_submitted(), "http://127.0.0.1:8000"))
-    taken = take(database)
+    queue(database, submitted(declaration_submitted(), "http://127.0.0.1:8000"))
+    reserved = reserve(database)
     with database.begin() as session:
         handlers.withdraw(session, declaration_withdrawn())
-    assert settle(database, taken, lambda kept: kept.delay("smtp_451", (5.0,), AT)) is None
+    assert settle(database, reserved, Deferred("smtp_451")) is None
     assert the_sms(database).state == State.CANCELLED
 
 
-def test_a_fact_that_comes_after_the_withdrawal_is_not_told(database):
+def test_an_event_after_the_withdrawal_sends_nothing(database):
     with database.begin() as session:
         handlers.withdraw(session, declaration_withdrawn())
         handlers.withdraw(session, declaration_withdrawn())
-    tell(database, submitted(declaration_submitted(), "http://127.0.0.1:8000"))
-    assert take(database) is None
+    queue(database, submitted(declaration_submitted(), "http://127.0.0.1:8000"))
+    assert reserve(database) is None
     assert (the_sms(database).state, the_sms(database).recipient) == (State.CANCELLED, None)
 
 
 def test_an_operator_makes_a_waiting_message_due(database):
-    tell(database, rejected(declaration_rejected()))
-    settle(database, take(database), lambda kept: kept.lose("ReadTimeout", timedelta(hours=1), AT))
-    assert take(database) is None
+    queue(database, rejected(declaration_rejected()))
+    settle(database, reserve(database), Unknown("ReadTimeout"))
+    assert reserve(database) is None
     with database.begin() as session:
         handlers.retry_message(session, the_sms(database).message_id, at=AT)
-    assert take(database).state == State.UNKNOWN
+    assert reserve(database).state == State.UNKNOWN
 
 
-def test_an_operator_cannot_send_what_is_over(database):
-    tell(database, rejected(declaration_rejected()))
-    settle(database, take(database), lambda kept: kept.sent(AT))
+def test_an_operator_cannot_retry_a_settled_message(database):
+    queue(database, rejected(declaration_rejected()))
+    settle(database, reserve(database), Sent())
     with pytest.raises(Refused, match="already_settled"), database.begin() as session:
         handlers.retry_message(session, the_sms(database).message_id, at=AT)
     with pytest.raises(NotFound), database.begin() as session:
@@ -183,18 +187,59 @@ def test_an_operator_cannot_send_what_is_over(database):
 
 
 def test_what_waits_longer_than_anything_may_is_brought_forward(database):
-    tell(database, submitted(declaration_submitted(), "http://127.0.0.1:8000"), at=AT + timedelta(hours=1))
-    assert take(database) is None
+    queue(database, submitted(declaration_submitted(), "http://127.0.0.1:8000"), at=AT + timedelta(hours=1))
+    assert reserve(database) is None
     with database.begin() as session:
         assert handlers.bring_forward(session, longest=timedelta(minutes=59), at=AT) == 2
-    assert take(database) is not None
+    assert reserve(database) is not None
 
 
-def test_what_waits_no_longer_than_it_may_is_left_alone_and_so_is_what_is_in_hand(database):
+def test_what_waits_no_longer_than_it_may_is_left_alone_and_so_is_a_reserved_message(database):
     later = AT + timedelta(hours=1)
-    tell(database, submitted(declaration_submitted(), "http://127.0.0.1:8000"), at=later)
-    take(database, at=later)
+    queue(database, submitted(declaration_submitted(), "http://127.0.0.1:8000"), at=later)
+    reserve(database, at=later)
     with database.begin() as session:
         assert handlers.bring_forward(session, longest=timedelta(hours=1), at=AT) == 0
         assert handlers.bring_forward(session, longest=timedelta(minutes=1), at=AT) == 1
     assert the_sms(database).due_at == later + LEASE
+
+
+# a reserved message that the next carrier gets
+
+
+def reassign(database, reserved, carrier):
+    return database.run(handlers.reassign, reserved, carrier, lease=LEASE, at=AT + LEASE)
+
+
+def test_a_reserved_message_can_be_given_to_another_carrier(database):
+    queue(database, rejected(declaration_rejected()))
+    reserved = reserve(database)
+    assert reassign(database, reserved, "smtp") == the_sms(database)
+    assert (the_sms(database).carrier, the_sms(database).due_at) == ("smtp", AT + 2 * LEASE)
+
+
+def test_a_withdrawn_message_is_given_to_no_other_carrier(database):
+    queue(database, rejected(declaration_rejected()))
+    reserved = reserve(database)
+    with database.begin() as session:
+        handlers.withdraw(session, declaration_withdrawn())
+    assert reassign(database, reserved, "smtp") is None
+    assert (the_sms(database).state, the_sms(database).carrier) == (State.CANCELLED, None)
+
+
+def test_a_message_whose_lease_expired_is_given_to_no_other_carrier(database):
+    queue(database, rejected(declaration_rejected()))
+    reserved = reserve(database)
+    reserve(database, at=AT + LEASE)
+    assert reassign(database, reserved, "smtp") is None
+
+
+def test_a_report_while_the_message_is_reserved_does_not_stop_its_outcome(database):
+    queue(database, rejected(declaration_rejected()))
+    reserved = reserve(database)
+    report = DeliveryReport(Delivery.UNDELIVERED, "twilio_30003")
+    with database.begin() as session:
+        handlers.note_delivery(session, reserved.message_id, lambda _: report, seal=SEAL, at=AT)
+    assert reassign(database, reserved, "smtp").delivery == "undelivered"
+    settled = settle(database, reserved, Sent(reported=True))
+    assert (settled.message.state, settled.message.code, settled.fell_back) == ("sent", "twilio_30003", False)

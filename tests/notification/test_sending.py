@@ -1,15 +1,14 @@
-"""Messages on their way: over real sockets, through the counter of the desk."""
+"""Messages on their way: from the listeners of the service, over real sockets."""
 
-import time
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from services.notification import models, service
+from services.notification import delivery, models
 from shared.language.clock import utc_now
-from tests.notification.desk import PASSWORD, over, quiet, rounds, sealed
+from tests.notification.driving import PASSWORD, account_activated_sealed, send_until, settled
 from tests.support.facts import CONTACT, account_activated
 from tests.support.notification_facts import (
     declaration_expired,
@@ -21,210 +20,203 @@ from tests.support.notification_facts import (
 WITHOUT_MAIL = replace(CONTACT, email=None)
 
 
-def test_an_event_goes_out_at_once_by_both_carriers(desk_with, mail_server, twilio, rows):
-    desk = desk_with(sms_url=twilio.url, mail_url=mail_server.url)
-    began = time.monotonic()
-    desk.on_declaration_rejected(declaration_rejected())
-    quiet(desk)
-    assert time.monotonic() - began < 1
+def test_an_event_goes_out_at_once_by_both_carriers(service_with, mail_server, twilio, rows):
+    service = service_with(sms_url=twilio.url, mail_url=mail_server.url)
+    service.on_declaration_rejected(declaration_rejected())
+    service.workers.wait_idle()
     assert len(twilio.messages()) == len(mail_server.messages()) == 1
     for one in (*rows("sms"), *rows("mail")):
         assert (one.state, one.recipient, one.text, one.settled_by) == ("sent", None, None, None)
 
 
-def test_the_password_is_opened_on_its_way_out_and_then_forgotten(desk_with, twilio, rows, database):
-    desk = desk_with(sms_url=twilio.url)
-    desk.on_account_activated(sealed(desk))
-    quiet(desk)
+def test_the_password_is_opened_on_its_way_out_and_then_forgotten(service_with, twilio, rows, database):
+    service = service_with(sms_url=twilio.url)
+    service.on_account_activated(account_activated_sealed(service))
+    service.workers.wait_idle()
     assert f"Mat khau: {PASSWORD} " in twilio.messages()[0].body
     assert rows()[0].sealed is None
     with database.begin() as session:
         assert PASSWORD not in str(session.execute(sa.select(models.messages)).all())
 
 
-def test_the_mail_of_an_approval_has_no_password(desk_with, mail_server):
-    desk = desk_with(mail_url=mail_server.url)
-    desk.on_account_activated(sealed(desk))
-    quiet(desk)
+def test_the_mail_of_an_approval_has_no_password(service_with, mail_server):
+    service = service_with(mail_url=mail_server.url)
+    service.on_account_activated(account_activated_sealed(service))
+    service.workers.wait_idle()
     (mail,) = mail_server.messages()
     assert "7900000017" in mail.text
     assert PASSWORD not in mail.text + mail.html + str(mail.headers)
 
 
-def test_a_foreign_seal_fails_for_good_and_is_not_tried_for_ever(desk_with, twilio, rows):
-    desk = desk_with(sms_url=twilio.url)
-    desk.on_account_activated(account_activated(sealed_password="foreign"))
-    quiet(desk)
+def test_a_password_under_a_foreign_seal_fails_at_once(service_with, twilio, rows):
+    service = service_with(sms_url=twilio.url)
+    service.on_account_activated(account_activated(sealed_password="foreign"))
+    service.workers.wait_idle()
     assert [(one.state, one.code, one.sealed) for one in rows()] == [("failed", "broken_seal", None)]
     assert twilio.messages() == []
 
 
-def test_a_mail_waits_for_the_form_that_goes_along(desk_with, mail_server, rows):
-    desk = desk_with(mail_url=mail_server.url)
-    desk.on_declaration_submitted(declaration_submitted(form_key="forms/declaration-1.pdf"))
-    rounds(desk, lambda: rows("mail")[0].delayed == 2)
+def test_a_mail_waits_for_its_attached_form(service_with, mail_server, rows):
+    service = service_with(mail_url=mail_server.url)
+    service.on_declaration_submitted(declaration_submitted(form_key="forms/declaration-1.pdf"))
+    send_until(service, lambda: rows("mail")[0].delayed == 2)
     assert rows("mail")[0].code == "FormNotPrinted"
-    desk.files.put("forms/declaration-1.pdf", b"%PDF-1.7")
-    rounds(desk, over(rows, "mail"))
+    service.files.put("forms/declaration-1.pdf", b"%PDF-1.7")
+    send_until(service, settled(rows, "mail"))
     ((attached,),) = (one.attachments for one in mail_server.messages())
     assert (attached.name, attached.content) == ("to-khai-2026-0000001.pdf", b"%PDF-1.7")
 
 
-def test_a_form_that_never_comes_does_not_hold_up_the_mail_for_ever(desk_with, mail_server, rows, monkeypatch):
-    monkeypatch.setattr(service, "PRINTED_WITHIN", timedelta(seconds=1))
-    desk = desk_with(mail_url=mail_server.url)
-    desk.on_declaration_submitted(declaration_submitted(form_key="forms/gone.pdf"))
-    rounds(desk, over(rows, "mail"))
+def test_a_form_that_never_comes_does_not_hold_up_the_mail_for_ever(service_with, mail_server, rows, monkeypatch):
+    monkeypatch.setattr(delivery, "FORM_LIFETIME", timedelta(seconds=1))
+    service = service_with(mail_url=mail_server.url)
+    service.on_declaration_submitted(declaration_submitted(form_key="forms/gone.pdf"))
+    send_until(service, settled(rows, "mail"))
     assert [one.attachments for one in mail_server.messages()] == [()]
 
 
-def test_a_repeated_event_sends_nothing_more(desk_with, mail_server, twilio):
-    desk = desk_with(sms_url=twilio.url, mail_url=mail_server.url)
+def test_a_repeated_event_sends_nothing_more(service_with, mail_server, twilio):
+    service = service_with(sms_url=twilio.url, mail_url=mail_server.url)
     for _ in range(3):
-        desk.on_declaration_expired(declaration_expired())
-        quiet(desk)
+        service.on_declaration_expired(declaration_expired())
+        service.workers.wait_idle()
     assert len(twilio.messages()) == len(mail_server.messages()) == 1
 
 
-def test_a_refused_message_goes_out_once_the_carrier_is_well(desk_with, mail_server, rows):
+def test_a_deferred_message_goes_out_once_the_carrier_is_back(service_with, mail_server, rows):
     mail_server.sending.fail(451, times=2)
-    desk = desk_with(mail_url=mail_server.url)
-    desk.on_declaration_rejected(declaration_rejected())
-    rounds(desk, over(rows, "mail"))
+    service = service_with(mail_url=mail_server.url)
+    service.on_declaration_rejected(declaration_rejected())
+    send_until(service, settled(rows, "mail"))
     assert len(mail_server.messages()) == 1
     assert [(one.state, one.delayed) for one in rows("mail")] == [("sent", 2)]
 
 
-def test_a_carrier_that_comes_back_gets_what_waited(desk_with, twilio, rows):
-    desk = desk_with(sms_url=twilio.url)
+def test_a_carrier_that_comes_back_gets_what_waited(service_with, twilio, rows):
+    service = service_with(sms_url=twilio.url)
     twilio.stop()
-    desk.on_declaration_rejected(declaration_rejected())
-    quiet(desk)
+    service.on_declaration_rejected(declaration_rejected())
+    service.workers.wait_idle()
     assert [(one.state, one.code) for one in rows()] == [("queued", "not_reached")]
     twilio.start()
-    rounds(desk, over(rows))
+    send_until(service, settled(rows))
     assert len(twilio.messages()) == 1
 
 
-def test_a_number_that_is_refused_is_not_tried_again(desk_with, twilio, rows):
-    desk = desk_with(sms_url=twilio.url)
-    desk.on_declaration_rejected(declaration_rejected(contact=replace(WITHOUT_MAIL, phone="12345")))
-    quiet(desk)
+def test_a_number_that_is_refused_is_not_tried_again(service_with, twilio, rows):
+    service = service_with(sms_url=twilio.url)
+    service.on_declaration_rejected(declaration_rejected(contact=replace(WITHOUT_MAIL, phone="12345")))
+    service.workers.wait_idle()
     assert [(one.state, one.code, one.recipient) for one in rows()] == [("failed", "twilio_21211", None)]
 
 
-def test_a_text_that_twilio_kept_without_saying_so_is_not_sent_twice(desk_with, twilio, rows):
+def test_a_text_that_twilio_accepted_without_answering_is_not_sent_twice(service_with, twilio, rows):
     twilio.sending.late(5, times=1)
-    desk = desk_with(sms_url=twilio.url, settle_after=1.0)
-    desk.on_account_activated(sealed(desk))
-    quiet(desk)
+    service = service_with(sms_url=twilio.url, settle_after=1.0)
+    service.on_account_activated(account_activated_sealed(service))
+    service.workers.wait_idle()
     assert [one.state for one in rows()] == ["unknown"]
-    rounds(desk, over(rows))
+    send_until(service, settled(rows))
     assert [(one.state, one.settled_by) for one in rows()] == [("sent", "lookup")]
     assert list(twilio.counts().values()) == [1]
 
 
-def test_a_text_that_twilio_lost_is_sent_again(desk_with, twilio, rows):
+def test_a_text_that_twilio_lost_is_sent_again(service_with, twilio, rows):
     twilio.sending.stall(5, times=1)
-    desk = desk_with(sms_url=twilio.url)
-    desk.on_account_activated(sealed(desk))
-    rounds(desk, over(rows))
+    service = service_with(sms_url=twilio.url)
+    service.on_account_activated(account_activated_sealed(service))
+    send_until(service, settled(rows))
     assert [(one.state, one.settled_by) for one in rows()] == [("sent", "lookup")]
     assert list(twilio.counts().values()) == [1]
 
 
 @pytest.mark.parametrize("status", [500, 503])
-def test_an_error_of_twilio_s_own_is_looked_up(desk_with, twilio, rows, status):
+def test_an_error_of_twilio_s_own_is_looked_up(service_with, twilio, rows, status):
     twilio.sending.fail(status, times=1)
-    desk = desk_with(sms_url=twilio.url)
-    desk.on_declaration_rejected(declaration_rejected())
-    rounds(desk, over(rows))
+    service = service_with(sms_url=twilio.url)
+    service.on_declaration_rejected(declaration_rejected())
+    send_until(service, settled(rows))
     assert [(one.state, one.settled_by) for one in rows()] == [("sent", "lookup")]
     assert list(twilio.counts().values()) == [1]
 
 
-def test_a_look_up_that_fails_is_made_again(desk_with, twilio, rows):
+def test_a_look_up_that_fails_is_made_again(service_with, twilio, rows):
     twilio.sending.drop(times=1)
     twilio.looking_up.fail(500, times=2)
-    desk = desk_with(sms_url=twilio.url)
-    desk.on_declaration_rejected(declaration_rejected())
-    rounds(desk, over(rows))
+    service = service_with(sms_url=twilio.url)
+    service.on_declaration_rejected(declaration_rejected())
+    send_until(service, settled(rows))
     assert [(one.state, one.settled_by) for one in rows()] == [("sent", "lookup")]
     assert list(twilio.counts().values()) == [1]
 
 
-def test_a_mail_of_unknown_fate_is_found_in_the_inbox(desk_with, mail_server, rows):
+def test_a_mail_of_unknown_outcome_is_found_in_the_inbox(service_with, mail_server, rows):
     mail_server.sending.drop(times=1)
-    desk = desk_with(mail_url=f"{mail_server.url}?lookup={mail_server.api_url}")
-    desk.on_declaration_rejected(declaration_rejected())
-    rounds(desk, over(rows, "mail"))
+    service = service_with(mail_url=f"{mail_server.url}?lookup={mail_server.api_url}")
+    service.on_declaration_rejected(declaration_rejected())
+    send_until(service, settled(rows, "mail"))
     assert [(one.state, one.settled_by) for one in rows("mail")] == [("sent", "lookup")]
     assert len(mail_server.messages()) == 1
 
 
-def test_where_no_inbox_can_be_asked_a_mail_is_repeated_once_under_its_id(desk_with, mail_server, rows):
+def test_where_no_inbox_can_be_asked_a_mail_is_resent_once_under_its_id(service_with, mail_server, rows):
     mail_server.sending.drop(times=1)
-    desk = desk_with(mail_url=mail_server.url)
-    desk.on_declaration_rejected(declaration_rejected())
-    rounds(desk, over(rows, "mail"))
+    service = service_with(mail_url=mail_server.url)
+    service.on_declaration_rejected(declaration_rejected())
+    send_until(service, settled(rows, "mail"))
     assert [(one.state, one.settled_by) for one in rows("mail")] == [("sent", "sent_again")]
     first, second = mail_server.messages()
     assert first.message_id == second.message_id
 
 
-def test_a_mail_that_is_never_acknowledged_is_not_sent_a_third_time(desk_with, mail_server, rows):
+def test_a_mail_that_is_never_acknowledged_is_not_sent_a_third_time(service_with, mail_server, rows):
     mail_server.sending.drop()
-    desk = desk_with(mail_url=mail_server.url)
-    desk.on_declaration_rejected(declaration_rejected())
-    rounds(desk, over(rows, "mail"))
-    assert [(one.state, one.code) for one in rows("mail")] == [("failed", "fate_unknown")]
+    service = service_with(mail_url=mail_server.url)
+    service.on_declaration_rejected(declaration_rejected())
+    send_until(service, settled(rows, "mail"))
+    assert [(one.state, one.code) for one in rows("mail")] == [("failed", "outcome_unknown")]
     assert len(mail_server.messages()) == 2
 
 
 @pytest.mark.parametrize("arrived", [True, False])
-def test_a_process_that_died_while_sending_leaves_nothing_open(desk_with, twilio, rows, database, arrived):
+def test_a_process_that_died_while_sending_leaves_nothing_open(service_with, twilio, rows, database, arrived):
     """The row says `sending`; whether Twilio got the text, only Twilio knows."""
-    desk = desk_with(sms_url=twilio.url)
+    service = service_with(sms_url=twilio.url)
     twilio.stop()
-    desk.on_declaration_rejected(declaration_rejected())
-    quiet(desk)
+    service.on_declaration_rejected(declaration_rejected())
+    service.workers.wait_idle()
     twilio.start()
     if arrived:
         (row,) = rows()
-        desk.sms.lines[0].carrier.send(desk._parcel(row), utc_now())
+        service.sms.in_order[0].carrier.send(service.sender.outgoing(row), utc_now())
     with database.begin() as session:
         died = {"state": "sending", "due_at": utc_now() - timedelta(seconds=1)}
         session.execute(sa.update(models.messages).values(died))
-    rounds(desk, over(rows))
+    send_until(service, settled(rows))
     assert [(one.state, one.settled_by) for one in rows()] == [("sent", "lookup")]
     assert list(twilio.counts().values()) == [1]
 
 
-def test_a_row_in_sending_is_left_alone_for_longer_than_a_carrier_is_waited_for(desk_with):
-    assert desk_with(settle_after=0.2, carrier_timeout=5.0)._lease == timedelta(seconds=10)
-    assert desk_with(settle_after=60.0, carrier_timeout=5.0)._lease == timedelta(seconds=60)
-
-
-def test_a_withdrawn_declaration_is_no_longer_spoken_of(desk_with, twilio, rows):
-    desk = desk_with(sms_url=twilio.url)
+def test_nothing_is_sent_about_a_withdrawn_declaration(service_with, twilio, rows):
+    service = service_with(sms_url=twilio.url)
     twilio.stop()
-    desk.on_declaration_submitted(declaration_submitted())
-    quiet(desk)
-    desk.on_declaration_withdrawn(declaration_withdrawn())
+    service.on_declaration_submitted(declaration_submitted())
+    service.workers.wait_idle()
+    service.on_declaration_withdrawn(declaration_withdrawn())
     twilio.start()
-    rounds(desk, over(rows))
+    send_until(service, settled(rows))
     assert [(one.state, one.recipient, one.masked) for one in rows()] == [("cancelled", None, "")]
     assert twilio.messages() == []
 
 
-def test_many_that_waited_go_out_each_once(desk_with, twilio, rows):
-    desk = desk_with(sms_url=twilio.url, retry_delays="2")
+def test_many_that_waited_go_out_each_once(service_with, twilio, rows):
+    service = service_with(sms_url=twilio.url, retry_delays="2")
     twilio.stop()
     for place in range(60):
         facts = {"declaration_id": f"declaration-{place}", "number": f"2026-{place:07d}"}
-        desk.on_declaration_rejected(declaration_rejected(contact=WITHOUT_MAIL, **facts))
-    quiet(desk)
+        service.on_declaration_rejected(declaration_rejected(contact=WITHOUT_MAIL, **facts))
+    service.workers.wait_idle()
     twilio.start()
-    rounds(desk, over(rows))
+    send_until(service, settled(rows))
     assert len(twilio.counts()) == 60
     assert set(twilio.counts().values()) == {1}

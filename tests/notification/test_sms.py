@@ -16,18 +16,18 @@ VOWELS = [
     for plain, vowels in PLAIN.items()
     for vowel, tone in itertools.product(vowels, TONES)
 ]
-LETTERS = [*VOWELS, ("đ", "d")]
+CHARACTERS = [*VOWELS, ("đ", "d")]
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
-def test_every_vietnamese_letter_is_folded_to_its_plain_one(form):
-    for letter, plain in LETTERS:
-        assert folded(unicodedata.normalize(form, letter)) == plain
-        assert folded(unicodedata.normalize(form, letter.upper())) == plain.upper()
-    assert len(LETTERS) == 73
+def test_every_vietnamese_character_is_folded_to_its_plain_one(form):
+    for character, plain in CHARACTERS:
+        assert folded(unicodedata.normalize(form, character)) == plain
+        assert folded(unicodedata.normalize(form, character.upper())) == plain.upper()
+    assert len(CHARACTERS) == 73
 
 
-def test_a_whole_sentence_is_folded_letter_by_letter():
+def test_a_whole_sentence_is_folded_character_by_character():
     assert folded("Nguyễn Thị Ánh Đào ở Quảng Ngãi, đường Lê Lợi") == "Nguyen Thi Anh Dao o Quang Ngai, duong Le Loi"
 
 
@@ -62,10 +62,10 @@ def test_whatever_is_folded_is_gsm_and_has_no_question_mark_of_its_own(text):
 
 def test_every_character_there_is_folds_into_gsm():
     for number in itertools.chain(range(0xD800), range(0xE000, 0x110000)):
-        letter = chr(number)
-        plain = folded(letter)
+        character = chr(number)
+        plain = folded(character)
         assert set(plain) <= GSM
-        assert "?" not in plain or "?" in unicodedata.normalize("NFKD", letter), hex(number)
+        assert "?" not in plain or "?" in unicodedata.normalize("NFKD", character), hex(number)
 
 
 @pytest.mark.parametrize(
@@ -92,18 +92,18 @@ def test_segments_are_counted_as_carriers_bill_them(text, count):
     assert segments(text) == count
 
 
-def test_an_escaped_sign_is_not_torn_apart_between_segments():
+def test_an_escaped_sign_is_not_split_between_segments():
     assert segments("a" * 152 + "{" + "a" * 151) == 2
     assert segments("a" * 152 + "{" + "a" * 152) == 3
 
 
-def test_a_surrogate_pair_is_not_torn_apart_between_segments():
+def test_a_surrogate_pair_is_not_split_between_segments():
     assert segments("ạ" * 66 + "😀" + "ạ" * 65) == 2
     assert segments("ạ" * 66 + "😀" + "ạ" * 66) == 3
 
 
 @given(st.text(alphabet=st.sampled_from("abc {}€ạ😀"), max_size=400))
-def test_another_letter_never_makes_a_text_cheaper(text):
+def test_another_character_never_makes_a_text_cheaper(text):
     assert segments(text) <= segments(text + "a")
 
 

@@ -3,13 +3,14 @@
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from html import unescape
 
 import pytest
 
-from services.notification.domain import letter as mail
 from services.notification.domain.message import with_password
 from services.notification.domain.occasion import activated, expired, rejected, submitted
 from services.notification.domain.sms import is_gsm, segments
+from services.notification.media import mail_from
 from shared.language.events import AccountActivated
 from shared.language.values import Agency
 from tests.support.facts import AGENCY, CONTACT, account_activated
@@ -20,6 +21,10 @@ LINK = f"{PUBLIC}/api/v1/declarations/2026-0000001/form.pdf?tracking_code=ABCDEF
 ENGLISH = replace(CONTACT, language="en")
 LONGEST = Agency(code="07921", name="Bảo hiểm xã hội " + "Thử Nghiệm Rất Dài " * 9, address="Số 1 " * 59)
 PICKED_OUT = re.compile(r"Tai khoan: (\S+) Mat khau: (\S+) ")
+
+
+def mail_of(occasion):
+    return mail_from(occasion.letter())
 
 
 def every_occasion(**changes):
@@ -51,7 +56,7 @@ def test_the_account_message_can_be_picked_out_by_people_and_programs():
 
 
 @pytest.mark.parametrize("contact", [CONTACT, ENGLISH], ids=["vi", "en"])
-def test_account_and_password_stand_there_in_either_language(contact):
+def test_account_and_password_are_labelled_the_same_in_either_language(contact):
     text = with_password(activated(account_activated(contact=contact)).sms(accents=False), "ABCDE23456")
     found = PICKED_OUT.search(text)
     assert found is not None
@@ -101,9 +106,7 @@ def test_accents_are_kept_where_the_operator_wants_them():
 @pytest.mark.parametrize("contact", [CONTACT, ENGLISH], ids=["vi", "en"])
 def test_no_link_is_ever_sent_but_the_one_to_the_form(contact):
     for occasion in every_occasion(contact=contact):
-        everything = " ".join(
-            (occasion.sms(accents=False), mail.plain(occasion.letter()), mail.html(occasion.letter()))
-        )
+        everything = " ".join((occasion.sms(accents=False), mail_of(occasion).text, mail_of(occasion).html))
         links = set(re.findall(r"https?://[^\s\"<]+", everything.replace("&amp;", "&")))
         assert links <= {LINK}
 
@@ -113,46 +116,93 @@ def test_every_short_message_and_mail_warns_to_keep_the_password(contact):
     warning = re.compile("Khong cho ai biet mat khau|Never share your password")
     for occasion in every_occasion(contact=contact):
         assert warning.search(occasion.sms(accents=False))
-        assert "mật khẩu" in mail.plain(occasion.letter()) or "password" in mail.plain(occasion.letter())
+        assert re.search("mật khẩu|password", mail_of(occasion).text)
 
 
-def test_the_mail_of_an_approval_bears_the_account_and_no_password():
-    written = activated(account_activated()).letter()
-    for text in (mail.plain(written), mail.html(written)):
+def test_the_mail_of_an_approval_has_the_account_and_no_password():
+    mail = mail_of(activated(account_activated()))
+    for text in (mail.text, mail.html):
         assert "7900000017" in text
         assert "<password>" not in text
         assert "&lt;password&gt;" not in text
 
 
 def test_the_mail_is_in_the_language_of_the_person():
-    assert submitted(declaration_submitted(), PUBLIC).letter().subject == "Đã nhận tờ khai 2026-0000001"
-    english = submitted(declaration_submitted(contact=ENGLISH), PUBLIC).letter()
+    assert mail_of(submitted(declaration_submitted(), PUBLIC)).subject == "Đã nhận tờ khai 2026-0000001"
+    english = mail_of(submitted(declaration_submitted(contact=ENGLISH), PUBLIC))
     assert english.subject == "Declaration 2026-0000001 received"
-    assert 'lang="en"' in mail.html(english)
+    assert 'lang="en"' in english.html
 
 
 def test_the_mail_gives_the_whole_reason_and_the_whole_name_of_the_agency():
     reason = "Thiếu chữ ký. " * 100
-    text = mail.plain(rejected(declaration_rejected(reason=reason, agency=LONGEST)).letter())
+    text = mail_of(rejected(declaration_rejected(reason=reason, agency=LONGEST))).text
     assert reason.strip().rstrip(".") in text
     assert " ".join(LONGEST.name.split()) in text
 
 
 def test_a_fact_without_a_value_has_no_line():
-    text = mail.plain(expired(declaration_expired(agency=replace(AGENCY, address=None))).letter())
+    text = mail_of(expired(declaration_expired(agency=replace(AGENCY, address=None)))).text
     assert "Địa chỉ" not in text
 
 
 def test_the_mail_says_that_the_form_is_attached_only_when_it_is():
-    assert "gửi kèm" in mail.plain(submitted(declaration_submitted(form_key="forms/1.pdf"), PUBLIC).letter())
-    assert "gửi kèm" not in mail.plain(submitted(declaration_submitted(), PUBLIC).letter())
+    assert "gửi kèm" in mail_of(submitted(declaration_submitted(form_key="forms/1.pdf"), PUBLIC)).text
+    assert "gửi kèm" not in mail_of(submitted(declaration_submitted(), PUBLIC)).text
 
 
 def test_everything_declared_is_escaped_in_html():
     evil = "<script>alert(\"x\")</script> & 'y'"
-    page = mail.html(rejected(declaration_rejected(full_name=evil, reason=evil)).letter())
+    page = mail_of(rejected(declaration_rejected(full_name=evil, reason=evil))).html
     assert "<script" not in page
-    assert page.count("&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; &amp; &#x27;y&#x27;") == 2
+    assert page.count("&lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt; &amp; &#39;y&#39;") == 2
+
+
+def test_braces_that_somebody_declared_stay_as_they_are():
+    reason = "{{ letter.footer }} {% raw %}"
+    mail = mail_of(rejected(declaration_rejected(reason=reason)))
+    assert reason in mail.text
+    assert reason in mail.html
+
+
+@pytest.mark.parametrize("contact", [CONTACT, ENGLISH], ids=["vi", "en"])
+def test_every_fact_is_in_the_text_and_in_the_html_once(contact):
+    for occasion in every_occasion(contact=contact):
+        mail, letter = mail_of(occasion), occasion.letter()
+        facts = re.findall(r"<tr><td[^>]*><span[^>]*>(.*?)</span><br><strong[^>]*>(.*?)</strong>", mail.html)
+        assert tuple((unescape(label), unescape(value)) for label, value in facts) == letter.facts
+        for label, value in letter.facts:
+            assert mail.text.splitlines().count(f"{label}: {value}") == 1
+
+
+def test_the_plain_text_of_a_mail_reads_as_it_should():
+    letter = replace(rejected(declaration_rejected(contact=ENGLISH)).letter(), link=("Open", "http://a/?b=1&c=2"))
+    assert mail_from(letter).text == (
+        "Dear Trần Thị Mẫu,\n"
+        "\n"
+        "We are sorry: your declaration was not approved, for the following reason.\n"
+        "\n"
+        "Declaration number: 2026-0000001\n"
+        "Reason: Ảnh mặt sau bị mờ\n"
+        "Agency: Bảo hiểm xã hội Hóc Môn\n"
+        "Address: 1 Đường Ví Dụ\n"
+        "\n"
+        f"{letter.steps[0]}\n"
+        "\n"
+        "Open:\n"
+        "http://a/?b=1&c=2\n"
+        "\n"
+        f"{letter.warning}\n"
+        "\n"
+        "Vietnam Social Security\n"
+        "\n"
+        f"{letter.footer}\n"
+    )
+
+
+def test_a_link_in_a_mail_leads_where_it_should():
+    page = mail_of(submitted(declaration_submitted(), PUBLIC)).html
+    assert [unescape(one) for one in re.findall(r'href="([^"]*)"', page)] == [LINK]
 
 
 def test_a_kind_of_declaration_we_do_not_know_yet_is_just_a_declaration():

@@ -9,16 +9,8 @@ from services.registration.domain.account import (
     open_account,
 )
 from shared.storage.passwords import hash_password, is_password
-from tests.support.facts import (
-    ADDRESS,
-    AT,
-    CONTACT,
-    FULL_NAME,
-    ID_DOCUMENT,
-    INSURANCE_CODE,
-    account_activated,
-    declaration_approved,
-)
+from tests.support.events import AT, account_activated, declaration_approved
+from tests.support.people import ADDRESS, CONTACT, FULL_NAME, ID_DOCUMENT, INSURANCE_CODE
 
 LATER = AT + timedelta(minutes=5)
 

@@ -26,16 +26,8 @@ from shared.language.events import (
     DeclarationWithdrawn,
 )
 from shared.language.values import Condition, IdDocument, Status
-from tests.support.facts import (
-    ADDRESS,
-    AGENCY,
-    AT,
-    CONTACT,
-    FULL_NAME,
-    ID_DOCUMENT,
-    INSURANCE_CODE,
-    declaration_approved,
-)
+from tests.support.events import AT, declaration_approved
+from tests.support.people import ADDRESS, AGENCY, CONTACT, FULL_NAME, ID_DOCUMENT, INSURANCE_CODE
 
 LATER = AT + timedelta(days=1)
 DEADLINE = AT + timedelta(days=10)

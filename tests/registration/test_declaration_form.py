@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.registration.schemas.declaration import read_declaration
 from shared.language.errors import Invalid
 from shared.language.values import Address
-from tests.support.facts import PHOTOS, declaration_form
+from tests.support.people import PHOTOS, declaration_form
 
 OPTIONAL = {"email"}
 ANYTHING = st.recursive(

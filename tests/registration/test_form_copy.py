@@ -7,7 +7,7 @@ from services.registration.domain.upload import form_key
 from services.registration.service import Registration
 from shared.framework.providers import GreenFileStore
 from tests.support.databases import announced
-from tests.support.facts import declaration_form
+from tests.support.people import declaration_form
 
 
 @pytest.fixture

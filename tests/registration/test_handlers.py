@@ -35,19 +35,10 @@ from shared.language.events import (
     PhotoReplaced,
 )
 from shared.language.values import Address, Condition, Contact, Status
-from tests.registration.conftest import picture
+from tests.registration.rows import upload
 from tests.support.databases import announced
-from tests.support.facts import (
-    AGENCY,
-    AT,
-    FULL_NAME,
-    ID_DOCUMENT,
-    INSURANCE_CODE,
-    PHOTOS,
-    account_activated,
-    declaration_approved,
-    declaration_form,
-)
+from tests.support.events import AT, account_activated, declaration_approved
+from tests.support.people import AGENCY, FULL_NAME, ID_DOCUMENT, INSURANCE_CODE, PHOTOS, declaration_form
 
 LATER = AT + timedelta(days=1)
 DEADLINE = AT + timedelta(days=10)
@@ -66,7 +57,7 @@ def fresh_photos(database, count):
     """Keep the pictures of another declaration, and return their ids by purpose."""
     ids = {purpose: f"00000000-0000-4000-9000-{count:04d}{at:08d}" for at, purpose in enumerate(PHOTOS)}
     with database.begin() as session:
-        session.add_all(picture(purpose, upload_id) for purpose, upload_id in ids.items())
+        session.add_all(upload(purpose, upload_id) for purpose, upload_id in ids.items())
     return ids
 
 

@@ -8,7 +8,8 @@ from services.registration.schemas.declaration import FORMS, read_declaration
 from services.registration.service import Registration
 from shared.language.errors import FieldError, Invalid
 from shared.language.values import PICTURE_SUFFIXES, DeclarationKind
-from tests.support.facts import declaration_approved, declaration_form
+from tests.support.events import declaration_approved
+from tests.support.people import declaration_form
 
 
 def test_every_kind_has_its_row():

@@ -11,17 +11,18 @@ from services.registration.handlers.account import activate_account
 from services.registration.service import Registration
 from shared.language.clock import utc_now
 from shared.language.errors import NotFound, Refused
-from tests.registration.conftest import furnish, picture
-from tests.support.databases import announced, desk_database
-from tests.support.facts import AT, PHOTOS, declaration_approved, declaration_form
+from tests.registration.rows import add_agency_and_pictures, upload
+from tests.support.databases import announced, service_database
+from tests.support.events import AT, declaration_approved
+from tests.support.people import PHOTOS, declaration_form
 
 INSTANCES = 4
 
 
 @pytest.fixture
 def database(postgresql_settings):
-    with desk_database("registration", postgresql_settings) as database:
-        furnish(database)
+    with service_database("registration", postgresql_settings) as database:
+        add_agency_and_pictures(database)
         yield database
 
 
@@ -46,7 +47,7 @@ def test_of_several_declarations_of_one_person_at_once_one_is_accepted(registrat
         for count in range(INSTANCES)
     ]
     with database.begin() as session:
-        session.add_all(picture(purpose, one) for ids in photos for purpose, one in ids.items())
+        session.add_all(upload(purpose, one) for ids in photos for purpose, one in ids.items())
     answers, refusals = at_once(
         lambda count: registration.submit_declaration(
             declaration_form(photos=photos[count], email_copy=False), "vi", None

@@ -4,12 +4,12 @@ import sqlalchemy as sa
 
 from services.registration import models
 from services.registration.domain.upload import Upload, form_key
-from tests.support.databases import desk_database
-from tests.support.facts import AT
+from tests.support.databases import service_database
+from tests.support.events import AT
 
 
 def test_only_files_that_no_row_names_are_strays(settings):
-    with desk_database("registration", settings) as database, database.begin() as session:
+    with service_database("registration", settings) as database, database.begin() as session:
         session.add(Upload("upload-1", "portrait", "image/jpeg", 1, "uploads/portrait/upload-1.jpg", AT))
         session.execute(sa.text(DECLARED))
         keys = [

@@ -29,9 +29,9 @@ with eventlet.Timeout(20):
     {act}
     second.wait()
     connection.wait(20)
-told = []
-connection.send(told.append)
-print(json.dumps(dict(same=channels[0] is channels[1], told=told == channels[1:])), flush=True)
+used = []
+connection.send(used.append)
+print(json.dumps(dict(same=channels[0] is channels[1], newest=used == channels[1:])), flush=True)
 connection.stop()
 """
 SEND = """
@@ -51,6 +51,6 @@ HEAR = """
 
 @pytest.mark.parametrize("act", [SEND, HEAR], ids=["while sending", "while receiving"])
 @pytest.mark.parametrize("surprise", ["AttributeError('no such thing')", "TypeError('None')", "ConnectionError()"])
-def test_no_surprise_ends_the_process_and_the_connection_comes_back(servers, act, surprise):
+def test_no_surprise_ends_the_process_and_the_connection_is_made_again(servers, act, surprise):
     script = SCRIPT.format(act=act.strip(), surprise=surprise)
-    assert said_by(script, AMQP_URL=servers.amqp_url) == {"same": False, "told": True}
+    assert said_by(script, AMQP_URL=servers.amqp_url) == {"same": False, "newest": True}

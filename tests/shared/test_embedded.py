@@ -13,18 +13,10 @@ from shared.messaging.dead_letters import EmbeddedDeadLetters
 from shared.messaging.embedded import EventCarrier
 from shared.storage.database import Database, mapping
 from shared.storage.outbox import announce
-from tests.support.facts import AT, account_activated
+from tests.support.events import account_activated, card_issued
 
-AT_MOST = 20  # seconds a test may take before it is called hung
-CARD = CardIssued(
-    card_id="card-1",
-    account_id="account-1",
-    declaration_id="declaration-1",
-    insurance_code="7900000017",
-    card_number="GD4797900000017",
-    serial=1,
-    at=AT,
-)
+HANGS_AFTER = 60  # seconds
+CARD = card_issued()
 
 
 class Listener:
@@ -61,7 +53,7 @@ def database(settings):
     database.engine.dispose()
 
 
-def tell(database, *events):
+def announce_all(database, *events):
     with database.begin() as session:
         for event in events:
             announce(session, event)
@@ -83,45 +75,45 @@ def carry(settings, database, *listeners, deliveries):
     for listener in listeners:
         listener.heard, listener.after_each = [], enough
         carrier.listeners[listener.queue] = listener
-    with eventlet.Timeout(AT_MOST):
+    with eventlet.Timeout(HANGS_AFTER):
         carrier.run([database])
     return carrier
 
 
 def test_an_event_comes_to_every_listener_of_its_kind_and_to_no_other(settings, database):
     one, two, other = Listener("one"), Listener("two"), Listener("other", CardIssued)
-    tell(database, account_activated(), CARD)
+    announce_all(database, account_activated(), CARD)
     carry(settings, database, one, two, other, deliveries=3)
     assert (one.heard, two.heard, other.heard) == ([account_activated()], [account_activated()], [CARD])
 
 
 def test_what_was_carried_is_in_the_outbox_no_more(settings, database):
-    tell(database, account_activated())
+    announce_all(database, account_activated())
     assert in_the_outbox(database) == 1
     carry(settings, database, Listener("one"), deliveries=1)
     assert in_the_outbox(database) == 0
 
 
-def test_events_come_in_the_order_they_were_told(settings, database):
-    told = [account_activated(account_id=f"account-{i}") for i in range(5)]
-    tell(database, *told)
+def test_events_come_in_the_order_they_were_announced(settings, database):
+    announced = [account_activated(account_id=f"account-{i}") for i in range(5)]
+    announce_all(database, *announced)
     listener = Listener("one")
     carry(settings, database, listener, deliveries=5)
-    assert listener.heard == told
+    assert listener.heard == announced
 
 
-def test_an_event_told_in_a_transaction_that_failed_is_never_carried(settings, database):
+def test_an_event_announced_in_a_transaction_that_failed_is_never_carried(settings, database):
     with pytest.raises(ZeroDivisionError), database.begin() as session:
         announce(session, account_activated(account_id="never"))
         raise ZeroDivisionError
-    tell(database, account_activated())
+    announce_all(database, account_activated())
     listener = Listener("one")
     carry(settings, database, listener, deliveries=1)
     assert listener.heard == [account_activated()]
 
 
 def test_what_failed_comes_again(settings, database):
-    tell(database, account_activated())
+    announce_all(database, account_activated())
     listener = Listener("one", fails=2)
     carry(settings, database, listener, deliveries=3)
     assert listener.heard == [account_activated()] * 3
@@ -130,7 +122,7 @@ def test_what_failed_comes_again(settings, database):
 
 
 def test_what_fails_in_every_attempt_rests_as_dead_with_its_error_and_no_person_s_data(settings, database):
-    tell(database, account_activated())
+    announce_all(database, account_activated())
     carry(settings, database, Listener("one", fails=3), deliveries=3)
     [dead] = EmbeddedDeadLetters(settings).all()
     assert (dead.queue, dead.headers["x-attempt"]) == ("one", 3)
@@ -140,7 +132,7 @@ def test_what_fails_in_every_attempt_rests_as_dead_with_its_error_and_no_person_
 
 
 def test_the_failure_of_one_listener_is_not_the_other_s(settings, database):
-    tell(database, account_activated())
+    announce_all(database, account_activated())
     well, ill = Listener("well"), Listener("ill", fails=3)
     carry(settings, database, well, ill, deliveries=4)
     assert (len(well.heard), len(ill.heard)) == (1, 3)
@@ -148,7 +140,7 @@ def test_the_failure_of_one_listener_is_not_the_other_s(settings, database):
 
 
 def test_a_dead_event_that_is_replayed_starts_its_attempts_afresh(settings, database):
-    tell(database, account_activated())
+    announce_all(database, account_activated())
     carry(settings, database, Listener("one", fails=3), deliveries=3)
     assert EmbeddedDeadLetters(settings).replay(lambda event: event.queue == "one") == 1
     assert EmbeddedDeadLetters(settings).all() == []
@@ -159,18 +151,18 @@ def test_a_dead_event_that_is_replayed_starts_its_attempts_afresh(settings, data
 
 
 def test_a_dead_event_that_is_dropped_never_comes_back(settings, database):
-    tell(database, account_activated())
+    announce_all(database, account_activated())
     carry(settings, database, Listener("one", fails=3), deliveries=3)
     assert EmbeddedDeadLetters(settings).drop(lambda _: True) == 1
     assert EmbeddedDeadLetters(settings).all() == []
-    tell(database, account_activated(account_id="account-2"))
+    announce_all(database, account_activated(account_id="account-2"))
     listener = Listener("one")
     carry(settings, database, listener, deliveries=1)
     assert listener.heard == [account_activated(account_id="account-2")]
 
 
 def test_only_the_chosen_dead_events_are_replayed_or_dropped(settings, database):
-    tell(database, account_activated())
+    announce_all(database, account_activated())
     carry(settings, database, Listener("one", fails=3), Listener("two", fails=3), deliveries=6)
     dead = EmbeddedDeadLetters(settings)
     assert dead.replay(lambda event: event.queue == "elsewhere") == 0
@@ -179,7 +171,7 @@ def test_only_the_chosen_dead_events_are_replayed_or_dropped(settings, database)
 
 
 def test_a_delivery_under_way_when_the_process_ended_is_made_again(settings, database):
-    tell(database, account_activated())
+    announce_all(database, account_activated())
     before = Listener("one", answers=False)
     carry(settings, database, before, deliveries=1)
     after = Listener("one")
@@ -189,9 +181,9 @@ def test_a_delivery_under_way_when_the_process_ended_is_made_again(settings, dat
 
 def test_a_delivery_that_waits_for_its_attempt_waits_through_a_restart(settings, database):
     waiting = replace(settings, retry_delays="0,3600")
-    tell(database, account_activated())
+    announce_all(database, account_activated())
     carry(waiting, database, Listener("one", fails=2), deliveries=2)
-    tell(database, account_activated(account_id="account-2"))
+    announce_all(database, account_activated(account_id="account-2"))
     listener = Listener("one")
     carry(waiting, database, listener, deliveries=1)
     assert listener.heard == [account_activated(account_id="account-2")]
@@ -199,18 +191,18 @@ def test_a_delivery_that_waits_for_its_attempt_waits_through_a_restart(settings,
 
 
 def test_a_delivery_done_before_the_restart_does_not_come_again(settings, database):
-    tell(database, account_activated())
+    announce_all(database, account_activated())
     carry(settings, database, Listener("one"), deliveries=1)
-    tell(database, account_activated(account_id="account-2"))
+    announce_all(database, account_activated(account_id="account-2"))
     listener = Listener("one")
     carry(settings, database, listener, deliveries=1)
     assert listener.heard == [account_activated(account_id="account-2")]
 
 
-def test_an_event_told_while_events_are_carried_is_carried_too(settings, database):
+def test_an_event_announced_while_events_are_carried_is_carried_too(settings, database):
     first, second = account_activated(), account_activated(account_id="account-2")
-    tell(database, first)
-    listener = Listener("one", then=lambda: tell(database, second))
+    announce_all(database, first)
+    listener = Listener("one", then=lambda: announce_all(database, second))
     carry(settings, database, listener, deliveries=2)
     assert listener.heard == [first, second]
 
@@ -219,29 +211,31 @@ def test_what_was_deleted_is_gone_from_the_files_once_their_logs_are_cleared(set
     def files_with(text):
         return {one.name for one in settings.folder.iterdir() if text in one.read_bytes()}
 
-    tell(database, account_activated(account_id="account-to-forget"))
+    announce_all(database, account_activated(account_id="account-to-forget"))
     carrier = carry(settings, database, Listener("one"), deliveries=1)
-    with eventlet.Timeout(AT_MOST):
-        while carrier._under_way["one"]:
-            eventlet.sleep(0.01)
     assert {"broker.db-wal", "cards.db-wal"} <= files_with(b"account-to-forget")
     carrier.clear_logs([database])
     assert files_with(b"account-to-forget") == set()
 
 
-def test_a_database_that_does_not_answer_once_does_not_end_the_carrying(settings, database, monkeypatch):
-    collect, tries = EventCarrier._collect, []
+class BusyOnce(Database):
+    """A database that does not answer the first time."""
 
-    def busy_once(carrier, outbox):
-        tries.append(outbox)
-        if len(tries) == 1:
+    was_asked = False
+
+    def begin(self):
+        if not self.was_asked:
+            self.was_asked = True
             raise Unavailable("unavailable")
-        collect(carrier, outbox)
+        return super().begin()
 
-    monkeypatch.setattr(EventCarrier, "_collect", busy_once)
-    tell(database, account_activated())
-    listener = Listener("one")
-    carry(settings, database, listener, deliveries=1)
+
+def test_a_database_that_does_not_answer_once_does_not_end_the_carrying(settings, database):
+    announce_all(database, account_activated())
+    busy, listener = BusyOnce(mapping().metadata, settings.database("cards"), settings), Listener("one")
+    carry(settings, busy, listener, deliveries=1)
+    busy.engine.dispose()
+    assert busy.was_asked
     assert listener.heard == [account_activated()]
 
 

@@ -1,4 +1,4 @@
-"""A refusal crosses from desk to desk as itself."""
+"""A refusal crosses from service to service as itself."""
 
 import orjson
 import pytest

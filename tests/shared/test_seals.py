@@ -45,7 +45,7 @@ def test_a_seal_older_than_its_life_is_not_opened():
         SEAL.open(sealed, max_age=99)
 
 
-def test_what_was_sealed_before_the_clock_was_put_back_is_opened():
+def test_what_was_sealed_before_the_clock_was_set_back_is_opened():
     sealed = Fernet(KEY).encrypt_at_time(b"ABCD2345EF", int(time.time()) + 3600).decode()
     assert SEAL.open(sealed, max_age=60) == "ABCD2345EF"
 
@@ -67,7 +67,7 @@ def test_a_key_is_changed_in_three_steps_while_secrets_are_under_way():
         assert other.open(one.close("ABCD2345EF"), max_age=60) == "ABCD2345EF"
 
 
-def test_an_old_key_opens_what_was_sealed_before_the_clock_was_put_back():
+def test_an_old_key_opens_what_was_sealed_before_the_clock_was_set_back():
     sealed = Fernet(KEY).encrypt_at_time(b"ABCD2345EF", int(time.time()) + 3600).decode()
     assert Seal(f"{new_key()} {KEY}").open(sealed, max_age=60) == "ABCD2345EF"
 

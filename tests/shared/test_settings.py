@@ -11,7 +11,7 @@ import pytest
 from shared import settings
 from shared.settings import Settings, SettingsError, split_keys
 from shared.storage.seals import new_key
-from tests.support.running import free_port
+from tests.support.processes import free_port
 
 
 def test_an_empty_environment_gives_the_defaults():

@@ -25,7 +25,7 @@ def test_case_spaces_and_unicode_form_do_not_make_two_names(one, other):
 
 
 @pytest.mark.parametrize("other", ["Nguyen Van Thu", "Nguyễn Vân Thử", "Nguyễn VănThử", "Nguyễn Văn", ""])
-def test_accents_and_letters_make_two_names(other):
+def test_accents_and_characters_make_two_names(other):
     assert not same_text("Nguyễn Văn Thử", other)
 
 
@@ -38,7 +38,7 @@ def test_a_tidy_text_stays_as_it_is(text):
     assert tidy(tidy(text)) == tidy(text)
 
 
-def test_accents_are_folded_letter_by_letter():
+def test_accents_are_folded_character_by_character():
     assert without_accents("Đặng Thị Mẫu đường ỞƠỚƯỰ") == "Dang Thi Mau duong OOOUU"
 
 

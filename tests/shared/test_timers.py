@@ -1,4 +1,4 @@
-"""Timers go on at their pace, whatever happens to the clock on the wall."""
+"""Timers keep their interval, whatever happens to the clock on the wall."""
 
 import pytest
 
@@ -16,7 +16,7 @@ from shared.framework.timers import every
 
 ticks, wall = [], time.time
 
-class Clockwork(Service):
+class Ticking(Service):
     name = "cards"
 
     @every(0.1)
@@ -28,7 +28,7 @@ class Clockwork(Service):
 read = settings.read()
 logs.start("cards")
 runner = ServiceRunner(configuration(read, embedded.EmbeddedBroker(read)))
-runner.add_service(Clockwork)
+runner.add_service(Ticking)
 runner.start()
 with eventlet.Timeout(20):
     while len(ticks) < 8:
@@ -39,5 +39,5 @@ print(json.dumps([later - sooner for sooner, later in zip(ticks, ticks[1:])]), f
 
 
 @pytest.mark.parametrize("step", [3600, -3600])
-def test_a_timer_neither_stops_nor_races_when_the_clock_is_put(tmp_path, step):
+def test_a_timer_neither_stops_nor_races_when_the_clock_is_changed(tmp_path, step):
     assert min(said_by(SCRIPT.format(step=step), VAR_DIR=str(tmp_path))) >= 0.1

@@ -105,7 +105,7 @@ def test_a_masked_number_shows_its_ends_only():
         (MONDAY - timedelta(days=5), Condition.RECEIVED),
         (MONDAY - timedelta(days=5, seconds=1), Condition.OVERDUE),
     ],
-    ids=["nobody has it", "just now", "three working days ago", "a second longer"],
+    ids=["assigned to nobody", "just now", "three working days ago", "a second longer"],
 )
 def test_an_agency_has_three_working_days(received_at, expected):
     assert condition(received_at, MONDAY) == expected

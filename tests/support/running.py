@@ -1,31 +1,29 @@
-"""A real town for a test: every desk and the relay a process, on real servers, with recording carriers.
+"""A real system on servers for a test: every service and the relay a process of its own, ended one by one at will.
 
-Processes are killed, frozen and started again one by one; proxies before the broker and the database can cut
-or freeze them. A desk that runs several times has its instances called ``registration``, ``registration.2`` ….
+`running_system` puts a proxy before the broker and one before the database, which can cut or freeze them, and has
+recorders as carriers. A service that runs several times has its instances called ``registration``,
+``registration.2`` ….
 """
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
-import sqlalchemy as sa
+import psycopg2
 
 from shared.settings import Settings, read
 from shared.storage.seals import new_key
+from tests.support.processes import HOST, free_port, kill, start, status_of
 from tests.support.proxy import Proxy
-from tests.support.recorders import MailRecorder, TwilioRecorder
-from tests.support.recorders.recorder import Recorder
+from tests.support.recorders import MailRecorder, Recorder, TwilioRecorder
 from tests.support.servers import Servers, delete_prefix, drop_databases, fresh_database_url, fresh_prefix
+from tests.support.waiting import SECONDS, until
 from vssid import smoke
 from vssid.people import DemoPerson
 from vssid.startup import STATEFUL
@@ -33,72 +31,61 @@ from vssid.walk import Walk
 
 PROCESSES = (*STATEFUL, "gateway", "relay")
 PROGRAM = "vssid"
-SECONDS = 90.0
+INHERITED = ("PATH", "HOME", "PYTHONPATH", "LANG")
 
 
-@dataclass
-class Town:
-    """The running processes, and how to reach them; ``database_url`` leads past the proxy."""
+class RunningSystem:
+    """The running processes, and how to reach them; ``database_url`` leads past every proxy.
 
-    environment: dict[str, str]
-    database_url: str
-    broker: Proxy
-    database: Proxy
-    mails: MailRecorder
-    texts: TwilioRecorder
-    folder: Path
-    ports: dict[str, int] = field(default_factory=dict)
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    program: str = PROGRAM  # the module that is run; the operators' command, unless a test wraps it
+    ``program`` is the module that is run: the operators' command, unless a test wraps it.
+    """
+
+    def __init__(self, environment: Mapping[str, str], database_url: str, folder: Path, program: str = PROGRAM) -> None:
+        self.environment, self.database_url = dict(environment), database_url
+        self.folder, self.program = folder, program
+        self.ports: dict[str, int] = {}
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.ports['gateway']}"
-
-    @property
-    def proxies(self) -> dict[str, Proxy]:
-        return {"broker": self.broker, "database": self.database}
-
-    @property
-    def recorders(self) -> dict[str, Recorder[Any]]:
-        return {"sms": self.texts, "mail": self.mails}
+        return f"http://{HOST}:{self.ports['gateway']}"
 
     @property
     def urls(self) -> list[str]:
-        """Where the gateways are, however many there are."""
-        return [f"http://127.0.0.1:{port}" for name, port in self.ports.items() if desk_of(name) == "gateway"]
+        """The addresses of the gateways, however many there are."""
+        return [f"http://{HOST}:{port}" for name, port in self.ports.items() if service_of(name) == "gateway"]
 
     @property
     def settings(self) -> Settings:
-        """What the processes are set to, but with a database past the proxy."""
+        """The settings of the processes, but with a database past the proxy."""
         return read({**self.environment, "DATABASE_URL": self.database_url})
+
+    # the processes
 
     def start(self, name: str) -> None:
         """Start a process; `until_ready` waits for it."""
-        port = self.ports.setdefault(name, free_port())
-        desk = desk_of(name)
-        command = [sys.executable, "-m", self.program, *(["relay"] if desk == "relay" else ["serve", desk])]
-        with (self.folder / f"{name}.log").open("ab") as log:
-            environment = {**self.environment, "HTTP_PORT": str(port)}
-            self.processes[name] = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        port, service = self.ports.setdefault(name, free_port()), service_of(name)
+        words = ["relay"] if service == "relay" else ["serve", service]
+        environment = {**self.environment, "HTTP_PORT": str(port)}
+        command = [sys.executable, "-m", self.program, *words]
+        self.processes[name] = start(command, environment, self.log_of(name))
 
-    def until_ready(self, name: str) -> None:
-        until(lambda: self.answers(name, "/readyz") == 200, f"{name} is ready")
+    def log_of(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+    def until_ready(self, name: str, pause: float = 0.1) -> None:
+        until(lambda: self.answers(name, "/readyz") == 200, f"{name} is ready; see {self.log_of(name)}", pause=pause)
 
     def answers(self, name: str, path: str, timeout: float = 5) -> int:
         """Return the status a process answers with, 0 where it does not answer."""
-        try:
-            return requests.get(f"http://127.0.0.1:{self.ports[name]}{path}", timeout=timeout).status_code
-        except requests.RequestException:
-            return 0
+        return status_of(self.ports[name], path, timeout)
 
     def signal(self, name: str, what: signal.Signals) -> None:
         self.processes[name].send_signal(what)
 
     def kill(self, name: str) -> None:
         """End a process as a power cut would."""
-        self.signal(name, signal.SIGKILL)
-        self.processes[name].wait()
+        kill(self.processes[name])
 
     def restart(self, name: str) -> None:
         self.kill(name)
@@ -106,133 +93,159 @@ class Town:
 
     def stop_all(self) -> None:
         for process in self.processes.values():
-            process.kill()
-            process.wait()
+            kill(process)
 
     def command(self, *words: str) -> str:
-        """Run the operators' command and return what it says."""
-        done = subprocess.run(
-            [sys.executable, "-m", PROGRAM, *words], env=self.environment, capture_output=True, text=True, timeout=120
-        )
+        """Run the operators' command; return what it printed."""
+        command = [sys.executable, "-m", PROGRAM, *words]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    # its people
+
     def prepare(self, seed: int, count: int) -> list[DemoPerson]:
-        """Put invented people into the register and an officer to the desk."""
+        """Add invented people to the register, and an officer; return the people."""
         self.command("smoke", "prepare", "--seed", str(seed), "--count", str(count))
         return smoke.people(seed, count)
 
     def officer(self, seed: int) -> Walk:
-        going = Walk(self.url)
-        going.sign_in(*smoke.officer_of(seed))
-        return going
+        """Return the signed-in officer of a seed."""
+        walk = Walk(self.url)
+        walk.sign_in(*smoke.officer_of(seed))
+        return walk
 
-    def count(self, desk: str, table: str, where: str = "true") -> int:
-        """Count rows of a desk's table."""
-        engine = sa.create_engine(self.settings.database(desk))
-        with engine.connect() as connection:
-            found = int(connection.execute(sa.text(f"SELECT count(*) FROM {table} WHERE {where}")).scalar_one())
-        engine.dispose()
-        return found
+    # what it keeps
+
+    def dsn(self, service: str) -> str:
+        """Return the address of a service's database, as psycopg2 takes it."""
+        return self.settings.database(service).replace("+psycopg2", "")
+
+    def rows(self, service: str, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run a statement on a service's database, past the service."""
+        connection = psycopg2.connect(self.dsn(service), connect_timeout=3)
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(query, values or None)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    def count(self, service: str, table: str, where: str = "true") -> int:
+        """Count rows of a service's table."""
+        return int(self.rows(service, f"SELECT count(*) FROM {table} WHERE {where}")[0][0])
 
     def dead(self) -> list[str]:
         return self.command("dead", "list").splitlines()
 
-    def until_quiet(self, seconds: float = SECONDS) -> None:
-        """Wait until no event and no message is under way any more."""
-        unsent = "state NOT IN ('sent', 'failed', 'cancelled')"
-        until(
-            lambda: (
-                all(self.count(desk, "outbox") == 0 for desk in STATEFUL)
-                and self.count("notification", "messages", unsent) == 0
-            ),
-            "every event is carried and every message is settled",
-            seconds,
-            pause=0.5,
+    def is_quiet(self) -> bool:
+        """Return whether no event and no message is under way."""
+        unsettled = "state NOT IN ('sent', 'failed', 'cancelled')"
+        return not (
+            any(self.count(service, "outbox") for service in STATEFUL)
+            or self.count("notification", "messages", unsettled)
         )
+
+    def until_quiet(self, seconds: float = SECONDS) -> None:
+        until(self.is_quiet, "every event is carried and every message is settled", seconds, pause=0.5)
+
+
+class FaultySystem(RunningSystem):
+    """A system whose broker, database and carriers fail at will."""
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        database_url: str,
+        folder: Path,
+        program: str,
+        proxies: Mapping[str, Proxy],
+        texts: TwilioRecorder,
+        mails: MailRecorder,
+    ) -> None:
+        super().__init__(environment, database_url, folder, program)
+        self.proxies, self.texts, self.mails = proxies, texts, mails
+        self.broker, self.database = proxies["broker"], proxies["database"]
+        self.recorders: dict[str, Recorder[Any]] = {"sms": texts, "mail": mails}
 
 
 @contextmanager
-def town(
+def running_system(
     servers: Servers, folder: Path, processes: Sequence[str] = PROCESSES, program: str = PROGRAM, **settings: str
-) -> Iterator[Town]:
-    """Start a whole town; end it and delete everything of it afterwards."""
-    database_url, prefix = fresh_database_url(servers), fresh_prefix()
+) -> Iterator[FaultySystem]:
+    """Start a whole system; end it and delete everything of it afterwards."""
     with (
+        throwaway_environment(servers, folder) as environment,
         MailRecorder() as mails,
         TwilioRecorder() as texts,
         Proxy(*address_of(servers.amqp_url, 5672)) as broker,
-        Proxy(*address_of(database_url, 5432)) as database,
+        Proxy(*address_of(servers.database_url, 5432)) as database,
     ):
-        here = Town(
-            environment={
-                **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "PYTHONPATH")},
-                "AMQP_URL": through(broker, servers.amqp_url),
-                "DATABASE_URL": through(database, database_url),
-                "BROKER_PREFIX": prefix,
-                "VAR_DIR": str(folder / "var"),
-                "SEAL_KEY": new_key(),
-                "LINK_KEY": new_key(),
-                "SMS_URL": texts.url,
-                "MAIL_URL": f"{mails.url}?lookup={mails.api_url}",
-                "RATE_LIMITS": "off",
-                "RETRY_DELAYS": "0.3,0.6,1,2,4",
-                "TIMER_SECONDS": "1",
-                "CARRIER_TIMEOUT": "2",
-                "SETTLE_AFTER": "4",
-                "DATABASE_TIMEOUT": "5",
-                **settings,
-            },
-            database_url=database_url,
-            broker=broker,
-            database=database,
-            mails=mails,
-            texts=texts,
-            folder=folder,
-            program=program,
+        quick = {
+            "AMQP_URL": through(broker, servers.amqp_url),
+            "DATABASE_URL": through(database, environment["DATABASE_URL"]),
+            "SMS_URL": texts.url,
+            "MAIL_URL": f"{mails.url}?lookup={mails.api_url}",
+            "RETRY_DELAYS": "0.3,0.6,1,2,4",
+            "TIMER_SECONDS": "1",
+            "CARRIER_TIMEOUT": "2",
+            "SETTLE_AFTER": "4",
+            "DATABASE_TIMEOUT": "5",
+        }
+        proxies = {"broker": broker, "database": database}
+        system = FaultySystem(
+            {**environment, **quick, **settings}, environment["DATABASE_URL"], folder, program, proxies, texts, mails
         )
-        try:
-            here.command("migrate")
-            for name in processes:
-                here.start(name)
-            for name in processes:
-                here.until_ready(name)
-            yield here
-        finally:
-            here.stop_all()
-            drop_databases(database_url)
-            delete_prefix(servers, prefix)
+        with started(system, processes):
+            yield system
 
 
-def until(happened: Callable[[], Any], what: str, seconds: float = SECONDS, pause: float = 0.1) -> Any:
-    """Wait until something happened, looking every ``pause`` seconds, and return it; fail with ``what``."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = happened()
-        if found:
-            return found
-        time.sleep(pause)
-    raise AssertionError(f"{what}: not within {seconds:.0f} s")
+@contextmanager
+def throwaway_environment(servers: Servers, folder: Path) -> Iterator[dict[str, str]]:
+    """Make a database and a prefix for the broker; yield the settings that lead there, and delete both afterwards."""
+    database_url, prefix = fresh_database_url(servers), fresh_prefix()
+    try:
+        yield {
+            **{name: value for name, value in os.environ.items() if name in INHERITED},
+            "AMQP_URL": servers.amqp_url,
+            "DATABASE_URL": database_url,
+            "BROKER_PREFIX": prefix,
+            "VAR_DIR": str(folder / "var"),
+            "SEAL_KEY": new_key(),
+            "LINK_KEY": new_key(),
+            "RATE_LIMITS": "off",
+        }
+    finally:
+        drop_databases(database_url)
+        delete_prefix(servers, prefix)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@contextmanager
+def started(system: RunningSystem, processes: Sequence[str]) -> Iterator[None]:
+    """Migrate the databases, start the processes side by side, and end them all after the block."""
+    try:
+        system.command("migrate")
+        for name in processes:
+            system.start(name)
+        for name in processes:
+            system.until_ready(name)
+        yield
+    finally:
+        system.stop_all()
 
 
 def address_of(url: str, usual_port: int) -> tuple[str, int]:
     parts = urlsplit(url)
-    return parts.hostname or "127.0.0.1", parts.port or usual_port
+    return parts.hostname or HOST, parts.port or usual_port
 
 
 def through(proxy: Proxy, url: str) -> str:
     """Return the URL with the proxy's address in place of the server's."""
     parts = urlsplit(url)
-    who, at, _ = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"{who}{at}127.0.0.1:{proxy.port}").geturl()
+    credentials, at, _ = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{credentials}{at}{HOST}:{proxy.port}").geturl()
 
 
-def desk_of(name: str) -> str:
-    """Return what an instance is one of: ``registration`` of ``registration.2``."""
+def service_of(name: str) -> str:
+    """Return the service that a process is an instance of: ``registration`` of ``registration.2``."""
     return name.partition(".")[0]

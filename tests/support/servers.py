@@ -70,9 +70,9 @@ def ensure() -> Servers:
 
 
 def fresh_database_url(servers: Servers) -> str:
-    """Make an empty UTF-8 database with a throwaway name; a desk's own is its name and ``_<desk>``."""
+    """Make an empty UTF-8 database with a throwaway name; a service's own is its name and ``_<service>``."""
     name = f"vssid_test_{secrets.token_hex(4)}"
-    # template0: a server set up under the C locale gives SQL_ASCII to whoever does not ask.
+    # template0: a server set up under the C locale gives SQL_ASCII where nobody asks.
     _execute(
         servers.database_url,
         sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0").format(sql.Identifier(name)),
@@ -81,7 +81,7 @@ def fresh_database_url(servers: Servers) -> str:
 
 
 def drop_databases(database_url: str) -> None:
-    """Drop a database of ``fresh_database_url`` and those of the desks beside it, whoever is connected."""
+    """Drop a database of ``fresh_database_url`` and those of the services beside it, whatever is connected."""
     name = urlsplit(database_url).path[1:]
     if not DATABASE.fullmatch(name):
         raise ValueError(f"{name!r} is not the name of a throwaway database")

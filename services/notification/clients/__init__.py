@@ -9,7 +9,7 @@ from services.notification.clients.smtp import SmtpCarrier
 from services.notification.clients.twilio import TwilioCarrier
 from shared.settings import Settings, SettingsError
 
-# With another carrier at hand nobody waits longer for one, so that a stall is over for people within ten seconds.
+# Where there are several, no carrier is waited for longer: a stall delays people by ten seconds at most.
 FAILOVER_SECONDS = 5.0
 
 
@@ -38,7 +38,7 @@ def _sms_carrier(url: str, settings: Settings, timeout: float) -> tuple[str, Car
     match parts.scheme:
         case "twilio":
             public = settings.public if settings.public_url else ""
-            # a few letters of the account are enough to know it by; its token stands nowhere
+            # the end of the account SID tells accounts apart, and is no secret
             return f"twilio-{(parts.username or '')[-6:]}", TwilioCarrier(url, timeout=timeout, public_url=public)
         case "smtp" | "smtps":
             return "smtp", SmtpCarrier(url, settings.mail_from, timeout=timeout, sms=True)

@@ -1,61 +1,62 @@
-"""The carriers of one channel, in the order they are wanted."""
+"""The carriers of one channel, in order of preference."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
-from services.notification.clients.carrier import Carrier
-from services.notification.domain.breaker import Breaker, Leave
-
-
-@dataclass
-class Line:
-    """One carrier under the name that messages remember it by. Without a ``breaker`` it is never passed over."""
-
-    name: str
-    carrier: Carrier
-    breaker: Breaker | None = None
-
-    def admits(self, now: float) -> bool:
-        return self.breaker is None or self.breaker.admits(now)
-
-    def admit(self, now: float) -> Leave | None:
-        return Leave(now, 0) if self.breaker is None else self.breaker.admit(now)
-
-    def heed(self, leave: Leave, now: float, *, well: bool) -> bool:
-        """Learn from what came of a message; say whether the breaker opened or closed by it."""
-        if self.breaker is None:
-            return False
-        return self.breaker.succeed(leave, now) if well else self.breaker.fail(leave, now)
+from services.notification.clients.carrier import Callback, Carrier, OutgoingMessage, ReportingCarrier
+from services.notification.clients.guard import GuardedCarrier
+from services.notification.domain.breaker import Breaker
+from services.notification.domain.delivery import DeliveryReport
+from services.notification.domain.outcome import NotAccepted, Sent, Unanswerable, Unknown
+from shared.language.errors import Forbidden
 
 
 class Carriers:
-    """What to try first, and what next. ``timeout`` is how many seconds each of them has to answer.
+    """Which carrier to try first, and which next. ``timeout`` is how many seconds each of them has to answer.
 
-    The only carrier there is has no breaker: where nobody else can be asked, every message is tried.
+    A single carrier has no breaker: where there is no other, every message is tried.
     """
 
     def __init__(self, carriers: Sequence[tuple[str, Carrier]], *, timeout: float) -> None:
         several = len(carriers) > 1
         self.timeout = timeout
-        self.lines = [Line(name, carrier, Breaker() if several else None) for name, carrier in numbered(carriers)]
+        self.in_order = [
+            GuardedCarrier(name, carrier, timeout, Breaker() if several else None, is_failover=place > 0)
+            for place, (name, carrier) in enumerate(numbered(carriers))
+        ]
 
-    def preferred(self, now: float) -> str:
+    def preferred(self) -> str:
         """Return the name of the carrier that a message would go to now."""
-        return next((line.name for line in self.lines if line.admits(now)), self.lines[0].name)
+        return next((one.name for one in self.in_order if one.admits()), self.in_order[0].name)
 
-    def named(self, name: str | None) -> Line | None:
+    def named(self, name: str | None) -> GuardedCarrier | None:
         """Return the carrier a message was given to, or None where it is no longer in the list."""
         if name is None:
-            return self.lines[0]  # given away before carriers had names, when there was only one
-        return next((line for line in self.lines if line.name == name), None)
+            return self.in_order[0]  # reserved before messages remembered their carrier, when there was only one
+        return next((one for one in self.in_order if one.name == name), None)
 
-    def route(self, bound_to: str | None) -> list[Line]:
+    def candidates(self, bound_to: str | None) -> list[GuardedCarrier]:
         """Return the carriers to try, one after the other: all of them, or the one a message is bound to."""
-        return [line for line in self.lines if bound_to in (None, line.name)]
+        return [one for one in self.in_order if bound_to in (None, one.name)]
+
+    def look_up(self, name: str | None, outgoing: OutgoingMessage) -> Sent | NotAccepted | Unanswerable | Unknown:
+        """Ask the carrier that was given the message whether it has it."""
+        guarded = self.named(name)
+        return Unknown("carrier_gone") if guarded is None else guarded.look_up(outgoing)
+
+    def read_callback(self, name: str | None, callback: Callback) -> DeliveryReport | None:
+        """Return what the carrier that was given a message reports of it, or None where that says nothing.
+
+        Raises:
+            Forbidden: ``wrong_signature``, the call is not from that carrier.
+        """
+        guarded = self.named(name) if name else None
+        if guarded is None or not isinstance(guarded.carrier, ReportingCarrier):
+            raise Forbidden("wrong_signature")
+        return guarded.carrier.read_callback(callback)
 
 
 def numbered(carriers: Sequence[tuple[str, Carrier]]) -> Iterator[tuple[str, Carrier]]:
-    """Yield the carriers with a number after a name that comes again."""
+    """Yield the carriers, each repeated name with a number behind it."""
     seen: dict[str, int] = {}
     for name, carrier in carriers:
         seen[name] = seen.get(name, 0) + 1

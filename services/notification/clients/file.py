@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import orjson
 
-from services.notification.clients.carrier import Parcel, mail_of
+from services.notification.clients.carrier import OutgoingMessage, mail_of
 
 
 class FileCarrier:
@@ -20,22 +20,22 @@ class FileCarrier:
         self._folder = Path(path.removeprefix("//") if path.startswith("//") else path)
         self._sender, self._sms = sender, sms
 
-    def send(self, parcel: Parcel, now: datetime) -> None:
+    def send(self, outgoing: OutgoingMessage, now: datetime) -> None:
         if self._sms:
-            data = orjson.dumps({"to": parcel.recipient, "body": parcel.text, "sent_at": now.isoformat()})
+            data = orjson.dumps({"to": outgoing.recipient, "body": outgoing.text, "sent_at": now.isoformat()})
         else:
-            data = mail_of(parcel, self._sender, sms=False, now=now).as_bytes(policy=SMTP)
+            data = mail_of(outgoing, self._sender, sms=False, now=now).as_bytes(policy=SMTP)
         self._folder.mkdir(parents=True, exist_ok=True)
-        target = self._path(parcel)
+        target = self._path(outgoing)
         draft = target.with_name(f".{target.name}.part")
         draft.write_bytes(data)
-        parcel.handed_over = True
+        outgoing.may_be_sent = True
         draft.replace(target)
 
-    def find(self, parcel: Parcel) -> bool | None:
-        return self._path(parcel).exists()
+    def find(self, outgoing: OutgoingMessage) -> bool | None:
+        return self._path(outgoing).exists()
 
-    def _path(self, parcel: Parcel) -> Path:
-        moment = parcel.queued_at.strftime("%Y%m%dT%H%M%S.%f")
+    def _path(self, outgoing: OutgoingMessage) -> Path:
+        moment = outgoing.queued_at.strftime("%Y%m%dT%H%M%S.%f")
         kind, suffix = ("sms", "json") if self._sms else ("mail", "eml")
-        return self._folder / f"{kind}-{moment}-{parcel.message_id}.{suffix}"
+        return self._folder / f"{kind}-{moment}-{outgoing.message_id}.{suffix}"

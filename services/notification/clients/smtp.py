@@ -1,7 +1,7 @@
 """Mail over SMTP, and SMS as mail to <phone>@sms.sandbox where no SMS carrier is wanted.
 
-``?lookup=http://host:port`` names a Mailpit-compatible API, where a message of unknown fate is looked up by
-its Message-ID.
+``?lookup=http://host:port`` names a Mailpit-compatible API, where a message of unknown outcome is looked up
+by its Message-ID.
 """
 
 import re
@@ -11,19 +11,19 @@ from contextlib import suppress
 from datetime import datetime
 from email.policy import SMTP
 from email.utils import parseaddr
-from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import requests
 
-from services.notification.clients.carrier import Deferred, Parcel, Rejected, address_of, header_id, mail_of
+from services.notification.clients.carrier import CarrierRefused, OutgoingMessage, address_of, header_id, mail_of
+from services.notification.domain.outcome import Deferred, Rejected
 from shared.settings import SettingsError
 
 LINE_START_DOT = re.compile(rb"(?m)^\.")
 
 
 class SmtpCarrier:
-    """One connection a message: nothing is shared that a broken connection could take along."""
+    """Opens a connection for each message, so that a broken one affects no other message."""
 
     reports = False
 
@@ -39,11 +39,11 @@ class SmtpCarrier:
         self._lookup = parse_qs(parts.query).get("lookup", [""])[0].rstrip("/")
         self._sender, self._timeout, self._sms = sender, timeout, sms
 
-    def send(self, parcel: Parcel, now: datetime) -> None:
-        mail = mail_of(parcel, self._sender, sms=self._sms, now=now).as_bytes(policy=SMTP)
+    def send(self, outgoing: OutgoingMessage, now: datetime) -> None:
+        mail = mail_of(outgoing, self._sender, sms=self._sms, now=now).as_bytes(policy=SMTP)
         server = self._connect()
         try:
-            self._hand_over(server, parcel, mail)
+            self._hand_over(server, outgoing, mail)
         finally:
             server.close()
 
@@ -55,7 +55,7 @@ class SmtpCarrier:
             else:
                 server = smtplib.SMTP(self._host, self._port, timeout=self._timeout)
         except smtplib.SMTPResponseException as error:
-            raise Deferred(f"smtp_{error.smtp_code}") from None
+            raise CarrierRefused(Deferred(f"smtp_{error.smtp_code}")) from None
         try:
             server.ehlo_or_helo_if_needed()
             if not self._secure and server.has_extn("starttls"):
@@ -65,16 +65,16 @@ class SmtpCarrier:
                 server.login(self._user, self._password)
         except smtplib.SMTPResponseException as error:
             server.close()
-            raise Deferred(f"smtp_{error.smtp_code}") from None
+            raise CarrierRefused(Deferred(f"smtp_{error.smtp_code}")) from None
         except BaseException:
             server.close()
             raise
         return server
 
     def _context(self) -> ssl.SSLContext:
-        """Return the terms of STARTTLS; a name is only insisted on where a password is at stake.
+        """Return the context of STARTTLS; the certificate is verified only where a password is sent.
 
-        smtp:// promises no encryption, so a certificate nobody vouches for is still better than none.
+        smtp:// promises no encryption, so an unverified certificate is still better than none.
         """
         context = ssl.create_default_context()
         if not self._user:
@@ -82,23 +82,23 @@ class SmtpCarrier:
             context.verify_mode = ssl.CERT_NONE
         return context
 
-    def _hand_over(self, server: smtplib.SMTP, parcel: Parcel, mail: bytes) -> None:
-        # a refused sender is the operator's fault, not this message's: it waits until that is put right
-        _expect(server.mail(parseaddr(self._sender)[1], _options(server, mail)), 250, always=Deferred)
-        _expect(server.rcpt(address_of(parcel, sms=self._sms)), 250, 251)
+    def _hand_over(self, server: smtplib.SMTP, outgoing: OutgoingMessage, mail: bytes) -> None:
+        # a refused sender is a matter of configuration, not of this message: it waits until that is corrected
+        _expect(server.mail(parseaddr(self._sender)[1], _options(server, mail)), 250, refusal=Deferred)
+        _expect(server.rcpt(address_of(outgoing, sms=self._sms)), 250, 251)
         _expect(server.docmd("DATA"), 354)
         server.send(LINE_START_DOT.sub(b"..", mail) + (b"" if mail.endswith(b"\r\n") else b"\r\n"))
-        # until the final dot the server cannot have accepted it; from here on only its answer tells
-        parcel.handed_over = True
+        # the server accepts it with the final dot; from here on only its answer tells
+        outgoing.may_be_sent = True
         server.send(b".\r\n")
         _expect(server.getreply(), 250)
         with suppress(smtplib.SMTPException, OSError):
             server.putcmd("quit")
 
-    def find(self, parcel: Parcel) -> bool | None:
+    def find(self, outgoing: OutgoingMessage) -> bool | None:
         if not self._lookup:
             return None
-        wanted = header_id(parcel, self._sender)
+        wanted = header_id(outgoing, self._sender)
         try:
             answer = requests.get(
                 f"{self._lookup}/api/v1/search", params={"query": f"message-id:{wanted}"}, timeout=self._timeout
@@ -106,22 +106,21 @@ class SmtpCarrier:
             answer.raise_for_status()
             found = answer.json()["messages"]
         except (requests.RequestException, ValueError, KeyError) as error:
-            raise Deferred(f"lookup_{type(error).__name__}") from None
+            raise CarrierRefused(Deferred(f"lookup_{type(error).__name__}")) from None
         return any(one.get("MessageID", "").strip("<> ") == wanted for one in found)
 
 
-def _expect(reply: tuple[int, bytes], *good: int, always: type[Deferred] | None = None) -> None:
-    """Go on after a good reply.
+def _expect(reply: tuple[int, bytes], *good: int, refusal: type[Deferred | Rejected] | None = None) -> None:
+    """Return after a good reply.
 
     Raises:
-        Rejected: a 5xx, it will never be taken.
-        Deferred: any other refusal.
+        CarrierRefused: any other reply, as ``refusal``; otherwise Rejected for a 5xx, else Deferred.
     """
     code = reply[0]
     if code in good:
         return
-    kind: Any = always or (Rejected if code >= 500 else Deferred)
-    raise kind(f"smtp_{code}")
+    refusal = refusal or (Rejected if code >= 500 else Deferred)
+    raise CarrierRefused(refusal(f"smtp_{code}"))
 
 
 def _options(server: smtplib.SMTP, mail: bytes) -> list[str]:

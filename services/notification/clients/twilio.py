@@ -1,8 +1,9 @@
 """SMS over Twilio: twilio://ACCOUNT_SID:AUTH_TOKEN@?from=+1…; ``&base_url=`` points it at a test server.
 
-Where PUBLIC_URL leads to us from outside, Twilio calls back what became of each message, signed with the token.
+Where PUBLIC_URL leads to us from outside, Twilio calls back with the status of each message, signed with the token.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,16 +17,33 @@ from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
-from services.notification.clients.carrier import Deferred, Parcel, Rejected
+from services.notification.clients.carrier import Callback, CarrierRefused, OutgoingMessage
+from services.notification.domain.delivery import NOT_ARRIVED, Delivery, DeliveryReport
+from services.notification.domain.outcome import Deferred, Rejected
+from shared.language.errors import Forbidden
 from shared.settings import SettingsError
 
 CONNECT_SECONDS = 4.0
-LOOKED_THROUGH = 200  # newest messages to one number that a look-up reads
-CLOCKS_APART = timedelta(minutes=10)
-# we are at fault and not this message: sender, permissions, credit, PUBLIC_URL; it waits until that is put right
+LOOK_UP_LIMIT = 200  # newest messages to one number that a look-up reads
+CLOCK_TOLERANCE = timedelta(minutes=10)
+# not the message is at fault, but our sender, permissions, credit or PUBLIC_URL: it waits until that is corrected
 OUR_FAULT = frozenset({20003, 20005, 21212, 21408, 21603, 21606, 21609, 21659, 21660, 30002})
-OURSELVES = {"localhost", "127.0.0.1", "::1"}  # nobody outside can call back there, and Twilio refuses to try
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}  # Twilio cannot call back there, and refuses the message
 HOOK = "/hooks/twilio/"
+ERROR_CODE = re.compile(r"[0-9]{1,6}", re.ASCII)
+# https://www.twilio.com/docs/messaging/api/message-resource#message-status-values
+STATUSES = {
+    "accepted": Delivery.QUEUED,
+    "scheduled": Delivery.QUEUED,
+    "queued": Delivery.QUEUED,
+    "sending": Delivery.QUEUED,
+    "sent": Delivery.SENT,
+    "delivered": Delivery.DELIVERED,
+    "read": Delivery.DELIVERED,
+    "undelivered": Delivery.UNDELIVERED,
+    "failed": Delivery.FAILED,
+    "canceled": Delivery.FAILED,
+}
 
 
 class TwilioCarrier:
@@ -36,56 +54,72 @@ class TwilioCarrier:
         self._from = options.get("from", [""])[0]
         if not (parts.username and parts.password and self._from):
             raise SettingsError("SMS_URL takes twilio://ACCOUNT_SID:AUTH_TOKEN@?from=+1…")
-        # a connection a message: one that idled may be dead, and a text lost on it would be of unknown fate
+        # a connection for each message: an idle one may be dead, and the outcome of a message lost on it is unknown
         http = TwilioHttpClient(pool_connections=False)
         http.timeout = (min(CONNECT_SECONDS, timeout), timeout)
-        # an environment that is not empty keeps the package from reading TWILIO_* variables behind SMS_URL's back
+        # an environment that is not empty keeps the package from reading TWILIO_* variables
         nothing = {"none": "none"}
         self._client = Client(unquote(parts.username), unquote(parts.password), http_client=http, environment=nothing)
         self._validator = RequestValidator(unquote(parts.password))
-        reachable = urlsplit(public_url).hostname not in OURSELVES or "base_url" in options
+        reachable = urlsplit(public_url).hostname not in LOOPBACK or "base_url" in options
         self._hook = f"{public_url}{HOOK}" if public_url and reachable else ""
         self.reports = bool(self._hook)
         if "base_url" in options:
             self._client.api.base_url = options["base_url"][0].rstrip("/")
 
-    def send(self, parcel: Parcel, now: datetime) -> None:
-        hook = {"status_callback": self._hook + parcel.message_id} if self._hook else {}
-        parcel.handed_over = True
+    def send(self, outgoing: OutgoingMessage, now: datetime) -> None:
+        hook = {"status_callback": self._hook + outgoing.message_id} if self._hook else {}
+        outgoing.may_be_sent = True
         try:
-            self._client.messages.create(to=parcel.recipient, from_=self._from, body=parcel.text, **hook)
+            self._client.messages.create(to=outgoing.recipient, from_=self._from, body=outgoing.text, **hook)
         except (TwilioRestException, TwilioServiceException) as error:
             _refuse(error)
         except requests.ConnectionError as error:
             if not _connected(error):
-                raise Deferred("not_reached") from None
+                raise CarrierRefused(Deferred("not_reached")) from None
             raise
 
-    def find(self, parcel: Parcel) -> bool | None:
+    def find(self, outgoing: OutgoingMessage) -> bool | None:
         """Look among the newest messages to this number.
 
         Not filtered by Twilio's DateSent: a message still queued there has none, and would be sent twice.
         """
-        since = parcel.queued_at - CLOCKS_APART
+        since = outgoing.queued_at - CLOCK_TOLERANCE
         try:
-            sent = self._client.messages.list(to=parcel.recipient, limit=LOOKED_THROUGH, page_size=LOOKED_THROUGH)
+            sent = self._client.messages.list(to=outgoing.recipient, limit=LOOK_UP_LIMIT, page_size=LOOK_UP_LIMIT)
         except (TwilioException, requests.RequestException, ValueError, KeyError) as error:
-            raise Deferred(f"lookup_{type(error).__name__}") from None
-        return any(_same(one, parcel.text) and _made_at(one, since) >= since for one in sent)
+            raise CarrierRefused(Deferred(f"lookup_{type(error).__name__}")) from None
+        return any(_same(one, outgoing.text) and _made_at(one, since) >= since for one in sent)
 
-    def has_signed(self, url: str, form: Mapping[str, str], signature: str) -> bool:
-        """Say whether a call to ``url`` with this form comes from who knows the token."""
-        return bool(self._validator.validate(url, dict(form), signature))
+    def read_callback(self, callback: Callback) -> DeliveryReport | None:
+        """Return the status that Twilio reports, or None where that says nothing about the delivery.
+
+        Raises:
+            Forbidden: ``wrong_signature``, it was not signed with our token.
+        """
+        if not self._validator.validate(callback.url, dict(callback.form), callback.signature):
+            raise Forbidden("wrong_signature")
+        return delivery_report(callback.form)
+
+
+def delivery_report(form: Mapping[str, str]) -> DeliveryReport | None:
+    """Return what the form of a status call-back says; None for a status that says nothing about the delivery."""
+    delivery = STATUSES.get(form.get("MessageStatus", ""))
+    if delivery is None:
+        return None
+    code = form.get("ErrorCode", "")
+    explains = delivery in NOT_ARRIVED and ERROR_CODE.fullmatch(code) is not None
+    return DeliveryReport(delivery, f"twilio_{code}" if explains else None)
 
 
 def _refuse(error: Any) -> None:
-    """Say no the way Twilio's answer means it; a 5xx leaves the fate open."""
+    """Raise what Twilio's answer means; after a 5xx the outcome is unknown."""
     code = f"twilio_{error.code or error.status}"
     if error.status >= 500:
         raise error
     if error.status in (401, 403, 404, 408, 429) or error.code in OUR_FAULT:
-        raise Deferred(code) from None
-    raise Rejected(code) from None
+        raise CarrierRefused(Deferred(code)) from None
+    raise CarrierRefused(Rejected(code)) from None
 
 
 def _connected(error: requests.ConnectionError) -> bool:

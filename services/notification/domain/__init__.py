@@ -1,1 +1,1 @@
-"""The rules of notification: what people are told, in which words, and how a message gets its fate."""
+"""The rules of notification: what people are told, in which words, and what follows from the outcome of sending it."""

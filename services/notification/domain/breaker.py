@@ -4,18 +4,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 FAILURES = 3  # in a row, and the carrier is passed over
-TROUBLE_SECONDS = 4.0  # nothing but failures for so long is enough too: a stall is noticed at its first message
-PAUSES = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)  # seconds it is left alone, longer each time it fails again
-STEADY_SECONDS = 300.0  # well for so long, and its next pause is the shortest again
-PROBE_SECONDS = 30.0  # after so long a probe is given up; no carrier is waited for longer
+FAILING_SECONDS = 4.0  # nothing but failures for so long is enough too: a stall is noticed at its first message
+BACKOFF_SECONDS = (
+    5.0,
+    10.0,
+    20.0,
+    40.0,
+    80.0,
+    160.0,
+    300.0,
+)  # how long it is passed over, longer after each failed probe
+STEADY_SECONDS = 300.0  # healthy for so long, and the backoff begins with the shortest again
+PROBE_SECONDS = 30.0  # a probe without a result is given up; no carrier is waited for longer
 
 
 @dataclass(frozen=True)
-class Leave:
-    """Leave to hand one message over. A ``probe`` tries whether a carrier that was out is back."""
+class Permit:
+    """Permission to hand over one message. A ``probe`` tries whether a carrier that failed is back."""
 
     since: float
-    turn: int
+    generation: int
     probe: bool = False
 
 
@@ -23,15 +31,15 @@ class Leave:
 class Breaker:
     """Passes a carrier over once it fails, and lets one probe at a time find out whether it is back.
 
-    Every ``now`` is in seconds of one clock that only goes forward. ``turn`` counts openings, closings and
-    probes: what comes of a leave of an earlier turn says nothing about the carrier as it is now.
+    Every ``now`` is in seconds of one monotonic clock. ``generation`` counts openings, closings and probes: the
+    result of a permit of an earlier generation says nothing about the carrier as it is now.
     """
 
-    pauses: Sequence[float] = PAUSES
-    turn: int = 0
+    backoff: Sequence[float] = BACKOFF_SECONDS
+    generation: int = 0
     failures: int = 0
-    trouble_since: float | None = None
-    well_at: float | None = None
+    failing_since: float | None = None
+    healthy_at: float | None = None
     level: int = 0
     closed_at: float | None = None
     resume_at: float | None = None
@@ -41,49 +49,56 @@ class Breaker:
         return self.resume_at is not None
 
     def admits(self, now: float) -> bool:
-        """Say whether a message may go to the carrier, without taking leave for one."""
+        """Say whether a message may go to the carrier, without a permit for one."""
         return self.resume_at is None or now >= self.resume_at
 
-    def admit(self, now: float) -> Leave | None:
-        """Return leave for one message, or None where it must go elsewhere."""
+    def admit(self, now: float) -> Permit | None:
+        """Return a permit for one message, or None where it must go elsewhere."""
         if self.resume_at is None:
-            return Leave(now, self.turn)
+            return Permit(now, self.generation)
         if now < self.resume_at:
             return None
-        self.turn += 1
+        self.generation += 1
         self.resume_at = now + PROBE_SECONDS
-        return Leave(now, self.turn, probe=True)
+        return Permit(now, self.generation, probe=True)
 
-    def succeed(self, leave: Leave, now: float) -> bool:
+    def succeed(self, permit: Permit, now: float) -> bool:
         """The carrier did what it should; say whether this closed the breaker."""
-        if leave.turn != self.turn:
+        if permit.generation != self.generation:
             return False
-        self.failures, self.trouble_since, self.well_at = 0, None, now
+        self.failures, self.failing_since, self.healthy_at = 0, None, now
         if not self.is_open:
             return False
-        self.turn += 1
+        self.generation += 1
         self.resume_at, self.closed_at = None, now
         return True
 
-    def fail(self, leave: Leave, now: float) -> bool:
+    def fail(self, permit: Permit, now: float) -> bool:
         """The carrier failed, or was silent for too long; say whether this opened the breaker."""
-        if leave.turn != self.turn:
+        if permit.generation != self.generation:
             return False
         if self.is_open:
             self._open(now)
             return False
-        began = leave.since if self.well_at is None else max(leave.since, self.well_at)
-        self.trouble_since = began if self.trouble_since is None else min(began, self.trouble_since)
-        self.failures += 1
-        if self.failures < FAILURES and now - self.trouble_since < TROUBLE_SECONDS:
+        self._count_failure(permit)
+        if not self._has_failed_enough(now):
             return False
         if self.closed_at is None or now - self.closed_at >= STEADY_SECONDS:
             self.level = 0
         self._open(now)
         return True
 
+    def _count_failure(self, permit: Permit) -> None:
+        since = permit.since if self.healthy_at is None else max(permit.since, self.healthy_at)
+        self.failing_since = since if self.failing_since is None else min(since, self.failing_since)
+        self.failures += 1
+
+    def _has_failed_enough(self, now: float) -> bool:
+        assert self.failing_since is not None
+        return self.failures >= FAILURES or now - self.failing_since >= FAILING_SECONDS
+
     def _open(self, now: float) -> None:
-        self.resume_at = now + self.pauses[min(self.level, len(self.pauses) - 1)]
+        self.resume_at = now + self.backoff[min(self.level, len(self.backoff) - 1)]
         self.level += 1
-        self.turn += 1
-        self.failures, self.trouble_since, self.closed_at = 0, None, None
+        self.generation += 1
+        self.failures, self.failing_since, self.closed_at = 0, None, None

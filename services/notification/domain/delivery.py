@@ -1,16 +1,25 @@
-"""Whether a message arrived, as its carrier tells it later, in any order and as often as it likes."""
+"""Whether a message arrived, as its carrier reports it later, in any order and as often as it likes."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Delivery(StrEnum):
-    """How far a message came after its carrier took it; the last three are final."""
+    """How far a message came after its carrier accepted it; the last three are final."""
 
     QUEUED = "queued"
     SENT = "sent"
     DELIVERED = "delivered"
     UNDELIVERED = "undelivered"
     FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class DeliveryReport:
+    """What a carrier reports of one message; ``code`` says why it did not arrive."""
+
+    delivery: Delivery
+    code: str | None = None
 
 
 NOT_ARRIVED = (Delivery.UNDELIVERED, Delivery.FAILED)
@@ -22,21 +31,8 @@ RANKS = {
     Delivery.UNDELIVERED: 3,
     Delivery.FAILED: 3,
 }
-# Twilio's words for ours: https://www.twilio.com/docs/messaging/api/message-resource#message-status-values
-TWILIO = {
-    "accepted": Delivery.QUEUED,
-    "scheduled": Delivery.QUEUED,
-    "queued": Delivery.QUEUED,
-    "sending": Delivery.QUEUED,
-    "sent": Delivery.SENT,
-    "delivered": Delivery.DELIVERED,
-    "read": Delivery.DELIVERED,
-    "undelivered": Delivery.UNDELIVERED,
-    "failed": Delivery.FAILED,
-    "canceled": Delivery.FAILED,
-}
 
 
-def goes_forward(known: str | None, told: Delivery) -> bool:
-    """Say whether ``told`` is news: a call-back that was overtaken, or came twice, is none."""
-    return RANKS[told] > RANKS[Delivery(known) if known else None]
+def goes_forward(known: str | None, reported: Delivery) -> bool:
+    """Say whether ``reported`` is news: a report that was overtaken, or came twice, is none."""
+    return RANKS[reported] > RANKS[Delivery(known) if known else None]

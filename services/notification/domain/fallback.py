@@ -1,4 +1,4 @@
-"""What is kept of an SMS that a mail can stand in for, until it is known that the SMS arrived."""
+"""What is kept of an SMS that a mail can replace, until it is known that the SMS arrived."""
 
 import json
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ from services.notification.domain.occasion import Occasion
 from shared.language.values import Contact
 
 # Where the mail of an occasion says what its SMS says, that mail went out already and a second one says nothing.
-STANDS_IN = {texts.ACTIVATED: texts.SMS_UNDELIVERED}
+FALLBACK_TEXTS = {texts.ACTIVATED: texts.SMS_UNDELIVERED}
 
 
 @dataclass(frozen=True)
 class Fallback:
-    """The mail that is due when the SMS does not arrive: its text, its address, and what fills its braces."""
+    """The mail that is due when the SMS does not arrive: its text, its address, and the values its text needs."""
 
     text: str
     email: str
     language: str
     values: dict[str, str]
 
-    def written(self) -> str:
-        """Return it as text, to be sealed: names and addresses stand in it."""
+    def dump(self) -> str:
+        """Return it as text that must be sealed: names and addresses are in it."""
         return json.dumps([self.text, self.email, self.language, self.values], ensure_ascii=False)
 
     def occasion(self, message_id: str, declaration_id: str, number: str) -> Occasion:
@@ -36,13 +36,13 @@ class Fallback:
         )
 
 
-def fallback_of(told: Occasion) -> Fallback | None:
-    """Return what stands in for the SMS of an occasion, or None where nothing would say anything new."""
-    text = STANDS_IN.get(told.text)
-    if text is None or not told.contact.email:
+def fallback_of(occasion: Occasion) -> Fallback | None:
+    """Return what replaces the SMS of an occasion, or None where a mail would say nothing new."""
+    text = FALLBACK_TEXTS.get(occasion.text)
+    if text is None or not occasion.contact.email:
         return None
-    return Fallback(text, told.contact.email, told.contact.language, told.values)
+    return Fallback(text, occasion.contact.email, occasion.contact.language, occasion.values)
 
 
-def read_fallback(written: str) -> Fallback:
-    return Fallback(*json.loads(written))
+def load_fallback(dumped: str) -> Fallback:
+    return Fallback(*json.loads(dumped))

@@ -1,20 +1,30 @@
-"""A message: on its way to one person by one carrier, until its fate is known and its content forgotten."""
+"""A message: on its way to one person by one carrier, until its outcome is known and its content forgotten."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
-from services.notification.domain import letter as mail
-from services.notification.domain.delivery import NOT_ARRIVED, Delivery, goes_forward
+from services.notification.domain.delivery import NOT_ARRIVED, Delivery, DeliveryReport, goes_forward
+from services.notification.domain.letter import Mail
 from services.notification.domain.occasion import Occasion
+from services.notification.domain.outcome import (
+    Deferred,
+    NotAccepted,
+    Outcome,
+    Rejected,
+    Sent,
+    SettledBy,
+    Unanswerable,
+    Unknown,
+)
+from services.notification.domain.retry import MESSAGE_LIFETIME, RetryPolicy
 from services.notification.domain.sms import segments
-from services.notification.domain.texts import GAP
+from services.notification.domain.texts import PLACEHOLDER
 from shared.language.values import masked_phone
 
-PATIENCE = timedelta(hours=72)  # as long as a first password lives; what is older helps nobody
-PRINTING = timedelta(seconds=2)  # a mail with a form waits so long before it is looked for
-PRINTED_WITHIN = timedelta(hours=1)  # a mail whose form is not there by then goes without
+FORM_DELAY = timedelta(seconds=2)  # a mail with a form waits so long before the form is looked for
+FORM_LIFETIME = timedelta(hours=1)  # a mail whose form is not there by then goes without
 
 
 class Channel(StrEnum):
@@ -23,7 +33,7 @@ class Channel(StrEnum):
 
 
 class State(StrEnum):
-    """Where a message stands; only the first three are ever looked at again."""
+    """Where a message stands; the last three are final."""
 
     QUEUED = "queued"
     SENDING = "sending"
@@ -34,24 +44,18 @@ class State(StrEnum):
 
 
 OPEN_STATES = (State.QUEUED, State.SENDING, State.UNKNOWN)
-
-
-class SettledBy(StrEnum):
-    """How the fate of a message was learnt that its carrier did not tell at once."""
-
-    LOOKUP = "lookup"
-    CALLBACK = "callback"
-    SENT_AGAIN = "sent_again"
+RESERVED_STATES = (State.SENDING, State.UNKNOWN)  # in one of these while a sender works on it
+WAITING_STATES = (State.QUEUED, State.UNKNOWN)
 
 
 @dataclass
 class Message:
     """One text for one person by one carrier.
 
-    ``due_at`` is when somebody has to look at it next, and ``attempt`` counts who took it: what an earlier
-    hand still has to say is then no longer heard. ``carrier`` is the last one it was given to: while its fate
-    is unknown, nobody else gets it. ``text`` bears `texts.GAP` where ``sealed`` goes; ``fallback`` is the sealed
-    mail that stands in where an SMS does not arrive.
+    ``due_at`` is when somebody has to look at it next. ``attempt`` counts the reservations, so that a sender whose
+    reservation has expired changes nothing. ``carrier`` is the last one it was given to: while its outcome is
+    unknown, no other gets it. ``text`` holds `texts.PLACEHOLDER` where ``sealed`` goes; ``fallback`` is
+    the sealed mail that replaces an SMS which does not arrive.
     """
 
     message_id: str
@@ -88,17 +92,17 @@ class Message:
 
     @property
     def needs_fallback(self) -> bool:
-        """Whether a mail has to stand in: it did not arrive, and never will."""
-        lost = self.state == State.FAILED or self.delivery in NOT_ARRIVED
-        return lost and self.fallback is not None
+        """Whether a mail has to replace it: it did not arrive, and never will."""
+        undelivered = self.state == State.FAILED or self.delivery in NOT_ARRIVED
+        return undelivered and self.fallback is not None
 
     def is_due(self, at: datetime) -> bool:
         return self.due_at is not None and self.due_at <= at
 
-    def take(self, at: datetime, lease: timedelta, carrier: str | None = None) -> None:
-        """Take the message in hand until ``at + lease``: to send it by ``carrier``, or to learn what became of it.
+    def reserve(self, at: datetime, lease: timedelta, carrier: str | None = None) -> None:
+        """Reserve it until ``at + lease``: to send it by ``carrier``, or to learn what came of it.
 
-        Found in `sending` past its lease, it belongs to a sender that died: nobody knows whether it went out.
+        Found in `sending` past its lease, its sender died: nobody knows whether it went out.
         """
         if self.state == State.QUEUED:
             self.state = State.SENDING
@@ -108,107 +112,107 @@ class Message:
         self.attempt += 1
         self.due_at = at + lease
 
-    def pass_on(self, carrier: str, at: datetime, lease: timedelta) -> None:
-        """The carrier it was meant for surely does not have it: the next one gets it, by the same hand."""
+    def reassign(self, carrier: str, at: datetime, lease: timedelta) -> None:
+        """Give it to the next carrier: the one it was meant for certainly does not have it."""
         self.carrier = carrier
         self.due_at = at + lease
 
-    def sent(self, at: datetime, settled_by: SettledBy | None = None, *, reported: bool = False) -> None:
-        """The carrier has it. ``reported``: it will tell whether it arrived."""
-        if settled_by is not None:
-            self.settled_by = settled_by
-        kept = self.fallback if reported and self.delivery != Delivery.DELIVERED else None
-        self._end(State.SENT, at, code=self.code if self.delivery in NOT_ARRIVED else None)
-        self.fallback = kept
-
-    def delay(self, code: str, delays: Sequence[float], at: datetime) -> None:
-        """The carrier surely does not have it: try again later, each time a little later, but not for ever."""
-        if not delays or at - self.queued_at > PATIENCE:
-            self.fail(code, at)
+    def apply(self, outcome: Outcome, at: datetime, retry: RetryPolicy) -> None:
+        """Do what follows from an outcome; where nobody has reserved the message, nothing does."""
+        if self.state not in RESERVED_STATES:
             return
-        self.state = State.QUEUED
-        self.code = code
-        self.due_at = at + timedelta(seconds=delays[min(self.delayed, len(delays) - 1)])
-        self.delayed += 1
+        match outcome:
+            case Sent():
+                self._mark_sent(outcome, at)
+            case Deferred(code):
+                self._defer(code, retry.next_attempt(self.delayed, at), at)
+            case Rejected(code):
+                self._mark_failed(code, at)
+            case Unknown(code):
+                self._mark_unknown(code, retry.look_up(at), at)
+            case NotAccepted():
+                self._requeue(SettledBy.LOOKUP, at)
+            case Unanswerable():
+                self._resend_once(at)
 
-    def fail(self, code: str, at: datetime) -> None:
-        """It will never arrive."""
-        kept = self.fallback
-        self._end(State.FAILED, at, code)
-        self.fallback = kept
+    def report(self, report: DeliveryReport, at: datetime) -> bool:
+        """Note how far the carrier says it came; return whether that is news.
 
-    def lose(self, code: str, wait: timedelta, at: datetime) -> None:
-        """Nobody knows whether the carrier has it; it is looked up after ``wait``."""
-        if self.delivery is not None:  # the carrier called back before it answered
-            self.sent(at, SettledBy.CALLBACK, reported=True)
-            return
-        if at - self.queued_at > PATIENCE:
-            self.fail("fate_unknown", at)
-            return
-        self.state = State.UNKNOWN
-        self.code = code
-        self.due_at = at + wait
-
-    def miss(self, at: datetime) -> None:
-        """The carrier was asked and does not have it: send it."""
-        self.state = State.QUEUED
-        self.settled_by = SettledBy.LOOKUP
-        self.due_at = at
-
-    def repeat(self, at: datetime) -> None:
-        """The carrier cannot be asked: send it once more, under the same id, and never a third time."""
-        if self.settled_by == SettledBy.SENT_AGAIN:
-            self.fail("fate_unknown", at)
-            return
-        self.state = State.QUEUED
-        self.settled_by = SettledBy.SENT_AGAIN
-        self.due_at = at
-
-    def report(self, told: Delivery, code: str | None, at: datetime) -> bool:
-        """The carrier says how far it came; return whether that is news.
-
-        Who reports on a message has it: one that waits, or whose fate was unknown, is sent.
+        A carrier that reports on a message has it: one that waits, or whose outcome was unknown, is sent.
         """
-        if not goes_forward(self.delivery, told):
+        if not goes_forward(self.delivery, report.delivery):
             return False
-        self.delivery = told
-        if told in NOT_ARRIVED:
-            self.code = code
-        if told == Delivery.DELIVERED:
+        self.delivery = report.delivery
+        if report.delivery in NOT_ARRIVED:
+            self.code = report.code
+        if report.delivery == Delivery.DELIVERED:
             self.delivered_at, self.fallback = at, None
-        if self.state in (State.QUEUED, State.UNKNOWN):
-            self.sent(at, SettledBy.CALLBACK, reported=True)
+        if self.state in WAITING_STATES:
+            self._mark_sent(Sent(SettledBy.CALLBACK, reported=True), at)
         return True
 
     def cancel(self, at: datetime) -> None:
-        """Nobody is to be told any more; not even a trace of whom stays."""
+        """Tell nobody any more; not even a trace of the recipient stays."""
         if self.state in OPEN_STATES:
             self._end(State.CANCELLED, at, code=None)
         self.masked, self.fallback = "", None
 
-    def hurry(self, at: datetime) -> bool:
+    def make_due(self, at: datetime) -> bool:
         """Make it due now, where it waits; say whether it did."""
-        if self.state not in (State.QUEUED, State.UNKNOWN):
+        if self.state not in WAITING_STATES:
             return False
         self.due_at = at
         return True
 
+    def _mark_sent(self, sent: Sent, at: datetime) -> None:
+        self.settled_by = sent.settled_by or self.settled_by
+        kept = self.fallback if sent.reported and self.delivery != Delivery.DELIVERED else None
+        self._end(State.SENT, at, code=self.code if self.delivery in NOT_ARRIVED else None)
+        self.fallback = kept
+
+    def _defer(self, code: str, again_at: datetime | None, at: datetime) -> None:
+        if again_at is None or self._is_too_old(at):
+            self._mark_failed(code, at)
+            return
+        self.state, self.code, self.due_at = State.QUEUED, code, again_at
+        self.delayed += 1
+
+    def _mark_failed(self, code: str, at: datetime) -> None:
+        kept = self.fallback
+        self._end(State.FAILED, at, code)
+        self.fallback = kept
+
+    def _mark_unknown(self, code: str, look_up_at: datetime, at: datetime) -> None:
+        if self.delivery is not None:  # the carrier called back before it answered
+            self._mark_sent(Sent(SettledBy.CALLBACK, reported=True), at)
+        elif self._is_too_old(at):
+            self._mark_failed("outcome_unknown", at)
+        else:
+            self.state, self.code, self.due_at = State.UNKNOWN, code, look_up_at
+
+    def _requeue(self, settled_by: SettledBy, at: datetime) -> None:
+        self.state, self.settled_by, self.due_at = State.QUEUED, settled_by, at
+
+    def _resend_once(self, at: datetime) -> None:
+        """Send it once more, under the same id, and never a third time."""
+        if self.settled_by == SettledBy.SENT_AGAIN:
+            self._mark_failed("outcome_unknown", at)
+        else:
+            self._requeue(SettledBy.SENT_AGAIN, at)
+
+    def _is_too_old(self, at: datetime) -> bool:
+        return at - self.queued_at > MESSAGE_LIFETIME
+
     def _end(self, state: State, at: datetime, code: str | None) -> None:
-        self.state = state
-        self.code = code
-        self.done_at = at
-        self.due_at = None
+        self.state, self.code, self.done_at, self.due_at = state, code, at, None
         self.recipient = self.subject = self.text = self.html = self.sealed = self.form_key = self.fallback = None
 
 
-def messages_of(
-    occasion: Occasion, ids: Sequence[str], *, accents: bool, request_id: str, at: datetime
-) -> list[Message]:
-    """Return what an occasion sends: one SMS, and one mail where there is an address. ``ids`` are two fresh ones."""
-    told = [sms_of(occasion, ids[0], accents=accents, request_id=request_id, at=at)]
-    if occasion.contact.email:
-        told.append(mail_of(occasion, ids[1], request_id=request_id, at=at))
-    return told
+class Settled(NamedTuple):
+    """A message in the state that an outcome or a report led to, and whether a mail was queued to replace it."""
+
+    message: Message
+    fell_back: bool
 
 
 def sms_of(occasion: Occasion, message_id: str, *, accents: bool, request_id: str, at: datetime) -> Message:
@@ -232,10 +236,9 @@ def sms_of(occasion: Occasion, message_id: str, *, accents: bool, request_id: st
     )
 
 
-def mail_of(occasion: Occasion, message_id: str, *, request_id: str, at: datetime) -> Message:
-    """Return the mail of an occasion, whose contact has an address."""
+def mail_of(occasion: Occasion, message_id: str, mail: Mail, *, request_id: str, at: datetime) -> Message:
+    """Return the mail of an occasion whose contact has an address."""
     assert occasion.contact.email is not None
-    written = occasion.letter()
     return Message(
         message_id=message_id,
         occasion=occasion.key,
@@ -244,19 +247,19 @@ def mail_of(occasion: Occasion, message_id: str, *, request_id: str, at: datetim
         number=occasion.number,
         masked=masked_mail(occasion.contact.email),
         recipient=occasion.contact.email,
-        subject=written.subject,
-        text=mail.plain(written),
-        html=mail.html(written),
+        subject=mail.subject,
+        text=mail.text,
+        html=mail.html,
         form_key=occasion.form_key,
         request_id=request_id,
         queued_at=at,
-        due_at=at + PRINTING if occasion.form_key else at,
+        due_at=at + FORM_DELAY if occasion.form_key else at,
     )
 
 
 def with_password(text: str, password: str) -> str:
     """Return the text as the person reads it; it is never kept."""
-    return text.replace(GAP, password)
+    return text.replace(PLACEHOLDER, password)
 
 
 def masked_mail(address: str) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from services.notification.domain import texts
 from services.notification.domain.letter import Letter
 from services.notification.domain.sms import composed
-from services.notification.domain.texts import FRAMES, GAP, KINDS, TEXTS
+from services.notification.domain.texts import FRAMES, KINDS, PLACEHOLDER, TEXTS
 from shared.language.clock import VIETNAM
 from shared.language.events import (
     AccountActivated,
@@ -20,12 +20,12 @@ from shared.language.events import (
 from shared.language.text import tidy
 from shared.language.values import Agency, Contact, Language
 
-LONG_NAME = re.compile("bảo hiểm xã hội", re.IGNORECASE)  # everybody knows the four letters, and room is short
+LONG_NAME = re.compile("bảo hiểm xã hội", re.IGNORECASE)  # everybody knows the abbreviation, and an SMS is short
 
 
 @dataclass(frozen=True, kw_only=True)
 class Occasion:
-    """Who is told what. ``key`` is the same however often the event comes; ``values`` fill the texts."""
+    """Who is told what. ``key`` is the same however often the event comes; ``values`` are what the texts need."""
 
     key: str
     text: str
@@ -44,14 +44,14 @@ class Occasion:
         return Language.ENGLISH if english else Language.VIETNAMESE
 
     def sms(self, *, accents: bool) -> str:
-        """Return the SMS, with `texts.GAP` where the sealed password goes."""
+        """Return the SMS, with `texts.PLACEHOLDER` where the sealed password goes."""
         text = TEXTS[self.language][self.text]
-        values = {**self.values, "kind": self._kind(), "link": self.link or "", "password": GAP}
+        values = {**self.values, "kind": self._kind(), "link": self.link or "", "password": PLACEHOLDER}
         values["agency"] = LONG_NAME.sub("BHXH", values["agency"])
         return composed(text.sms, text.advice, text.sms_end, values, shortens=text.shortens, accents=accents)
 
     def letter(self) -> Letter:
-        """Return the mail; no password stands in it."""
+        """Return the mail; it contains no password."""
         text, frame = TEXTS[self.language][self.text], FRAMES[self.language]
         values = {name: tidy(value) for name, value in self.values.items()} | {"kind": self._kind()}
         facts = ((label, value.format_map(values)) for label, value in text.facts)
@@ -76,7 +76,7 @@ class Occasion:
 
 
 def submitted(event: DeclarationSubmitted, public_url: str) -> Occasion:
-    """Somebody declared: where and by when to go, and the link to the form."""
+    """A declaration was submitted: where and by when to go, and the link to the form."""
     return Occasion(
         key=_key(event),
         text=texts.SUBMITTED,
@@ -116,7 +116,7 @@ def activated(event: AccountActivated) -> Occasion:
 
 
 def rejected(event: DeclarationRejected) -> Occasion:
-    """An officer said no: the reason, and what to do."""
+    """An officer rejected the declaration: the reason, and what to do."""
     return Occasion(
         key=_key(event),
         text=texts.REJECTED,
@@ -133,7 +133,7 @@ def rejected(event: DeclarationRejected) -> Occasion:
 
 
 def expired(event: DeclarationExpired) -> Occasion:
-    """Time ran out: that it was deleted, and how to declare again."""
+    """The declaration expired: that it was deleted, and how to declare again."""
     return Occasion(
         key=_key(event),
         text=texts.EXPIRED,
@@ -145,7 +145,7 @@ def expired(event: DeclarationExpired) -> Occasion:
 
 
 def form_link(public_url: str, number: str, tracking_code: str) -> str:
-    """Return where Form 01 of a declaration can be read and printed."""
+    """Return the address of the Form 01 of a declaration."""
     return f"{public_url}/api/v1/declarations/{quote(number)}/form.pdf?tracking_code={quote(tracking_code)}"
 
 

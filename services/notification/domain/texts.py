@@ -1,15 +1,15 @@
-"""Every text people are told, in Vietnamese and in English. Words only: what fills the braces comes from events.
+"""Every text people are sent, in Vietnamese and in English. Words only: the values in braces come from events.
 
-An SMS has a start (``sms``), an ``advice`` that is left out first where room is short, and an end (``sms_end``);
-``shortens`` names the value that may be cut. C6: one sender, no link but the one to the form, and never a
-question for a secret. A mail never bears a password.
+An SMS has a start (``sms``), an ``advice`` that is left out first where the SMS is too long, and an end
+(``sms_end``); ``shortens`` names the value that may be cut. C6: one sender, no link but the one to the form, and
+never a question for a secret. A mail never contains a password.
 """
 
 from dataclasses import dataclass
 
 from shared.language.values import DeclarationKind, Language
 
-GAP = "<password>"  # where the sealed password goes; as long as one, so that segments are counted right
+PLACEHOLDER = "<password>"  # where the sealed password goes; as long as one, so that segments are counted right
 
 SUBMITTED, ACTIVATED, REJECTED, EXPIRED = "submitted", "activated", "rejected", "expired"
 SMS_UNDELIVERED = "sms_undelivered"
@@ -18,7 +18,7 @@ HOTLINE = "1900 9068"  # U6
 
 @dataclass(frozen=True)
 class Text:
-    """One thing we tell, in one language. ``facts`` are pairs of label and value, ``button`` names the link."""
+    """One message, in one language. ``facts`` are pairs of label and value, ``button`` names the link."""
 
     sms: str
     shortens: str
@@ -166,7 +166,7 @@ VIETNAMESE = {
         ),
     ),
     SMS_UNDELIVERED: Text(
-        sms="",  # only ever told by mail
+        sms="",  # only ever sent by mail
         advice="",
         shortens="agency",
         subject="Tin nhắn mật khẩu của tờ khai {number} chưa đến được",
@@ -214,7 +214,7 @@ ENGLISH = {
         attached="The form is attached to this mail as a PDF file.",
     ),
     ACTIVATED: Text(
-        # the two labels stay as people and programs know them from every account message
+        # people and programs know the two labels from every account message
         sms=(
             "VSS: Account approved. Tai khoan: {account} Mat khau: {password} (account, password; valid until"
             " {until}, must be changed). Never share your password."
@@ -274,7 +274,7 @@ ENGLISH = {
         ),
     ),
     SMS_UNDELIVERED: Text(
-        sms="",  # only ever told by mail
+        sms="",  # only ever sent by mail
         advice="",
         shortens="agency",
         subject="The password message of declaration {number} did not arrive",

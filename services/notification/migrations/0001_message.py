@@ -1,4 +1,4 @@
-"""Messages, withdrawals, and what every desk's database has: outbox, answers, serials."""
+"""Messages, withdrawals, and what every service's database has: outbox, answers, serials."""
 
 import sqlalchemy as sa
 from alembic import op

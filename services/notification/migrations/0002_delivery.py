@@ -1,4 +1,4 @@
-"""Which carrier has a message, whether it arrived, and the sealed mail that stands in where it did not."""
+"""Which carrier has a message, whether it arrived, and the sealed mail that replaces it where it did not."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,1 +1,1 @@
-"""What comes in to the notification desk, and what goes out."""
+"""What notification takes in, and what it answers."""

@@ -1,21 +1,17 @@
-"""What carriers tell of a message, and what officers are shown."""
+"""The form of a carrier's call-back, and what officers see of a message."""
 
-import re
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from marshmallow import INCLUDE, Schema, fields
 
-from services.notification.domain.delivery import NOT_ARRIVED, TWILIO, Delivery
+from services.notification.domain.delivery import Delivery
 from services.notification.domain.message import Channel, Message, State
 from shared.forms import Choice, PlainText, UtcTime, View
 
-ERROR_CODE = re.compile(r"[0-9]{1,6}", re.ASCII)
-
 
 class TwilioForm(Schema):
-    """A status call-back of Twilio; it has more fields, and may have others tomorrow."""
+    """A status call-back of Twilio; it has more fields, and may get others."""
 
     class Meta:
         unknown = INCLUDE
@@ -47,10 +43,3 @@ class MessagesView(View):
     """What was sent about a declaration, the oldest first; null while notification does not answer."""
 
     messages = fields.List(fields.Nested(MessageView), required=True, allow_none=True)
-
-
-def delivery_told(form: Mapping[str, str]) -> tuple[Delivery | None, str | None]:
-    """Return how far the message came, and why no further; None for a word of Twilio's that says nothing of it."""
-    told = TWILIO.get(form.get("MessageStatus", ""))
-    code = form.get("ErrorCode", "")
-    return told, f"twilio_{code}" if told in NOT_ARRIVED and ERROR_CODE.fullmatch(code) else None

@@ -1,4 +1,4 @@
-"""What the played carriers have in common: faults, a memory to wait on, and an HTTP server."""
+"""What the recording carriers have in common: faults, a memory to wait on, and an HTTP server."""
 
 import json
 import threading
@@ -181,4 +181,4 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: the test that fails says it."""
+        """Log nothing: the test that fails shows it."""

@@ -59,8 +59,8 @@ class TwilioRecorder(Recorder[Sms]):
     def call_back(self, sms: Sms, status: str, *, to: str = "", token: str = "", **fields: str) -> requests.Response:
         """Tell the sender of a message what became of it, signed as Twilio signs.
 
-        ``to`` is where his address leads (http://host:port, as a proxy in front would know); ``token`` signs as
-        somebody else.
+        ``to`` is where the sender's address leads (http://host:port, as a proxy in front would know); ``token`` signs
+        as somebody else.
         """
         form, signature = self.signed(sms, status, token=token, **fields)
         path = urlsplit(sms.status_callback).path

@@ -1,4 +1,4 @@
-"""What a run puts into queues past every desk: poison, and copies of true events as if they had died."""
+"""What a run puts into queues past every service: poison, and copies of true events as if they had failed for good."""
 
 import threading
 import time
@@ -15,13 +15,13 @@ from tests.chaos.schedule import Poison
 from vssid.documents import listeners
 from vssid.startup import STATEFUL
 
-KEPT = 200  # events of a run that are kept for burying
-PATIENCE = 120.0  # seconds a broker that is away is waited for
+KEPT = 200  # events of a run of which copies are kept
+GIVES_UP_AFTER = 120.0  # seconds a broker that does not answer is waited for
 
 Tapped = tuple[str, bytes, dict[str, Any]]
 
 
-class Letters:
+class EventInjector:
     """A way to the broker that no fault of a proxy touches."""
 
     def __init__(self, amqp_url: str, prefix: str) -> None:
@@ -43,15 +43,15 @@ class Letters:
                 connection.close()
 
     def tap(self) -> None:
-        """Keep copies of the last events that anybody announces."""
+        """Keep copies of the last events that any service announces."""
         with self._channel() as channel:
             channel.queue_declare(self._tap, durable=True, arguments={"x-max-length": KEPT})
-            for desk in STATEFUL:
-                channel.queue_bind(self._tap, topology.exchange_name(self._prefix, desk), "#")
+            for service in STATEFUL:
+                channel.queue_bind(self._tap, topology.exchange_name(self._prefix, service), "#")
 
     def put(self, poison: Poison) -> None:
-        """Put a poison event into its queue, however long the broker is away."""
-        end = time.monotonic() + PATIENCE
+        """Put a poison event into its queue, however long the broker does not answer."""
+        end = time.monotonic() + GIVES_UP_AFTER
         headers = {topology.ID: poison.event_id, "cloudEvents:type": "poison"}
         while True:
             try:
@@ -82,14 +82,14 @@ class Letters:
                 self._tapped.append((got[0].routing_key, got[2], topology.without_broker_headers(got[1].headers)))
         return self._tapped[-KEPT:]
 
-    def bury(self, events: Sequence[Tapped]) -> int:
-        """Put the events into the dead queue of everybody who hears them; return how many letters that makes."""
+    def add_to_dead(self, events: Sequence[Tapped]) -> int:
+        """Put the events into the dead queue of each of their listeners; return how many dead events that makes."""
         count = 0
         with self._channel() as channel:
-            for desk, method, kind in listeners():
-                dead = topology.dead_name(topology.queue_name(self._prefix, desk, method))
+            for service, method, kind in listeners():
+                dead = topology.dead_name(topology.queue_name(self._prefix, service, method))
                 for _, body, headers in (one for one in events if one[0] == kind.name):
-                    _publish(channel, dead, body, {**headers, "x-error": "buried alive"})
+                    _publish(channel, dead, body, {**headers, "x-error": "put here by a test"})
                     count += 1
         return count
 

@@ -1,4 +1,4 @@
-"""The ceilings: the same durable work with psycopg2 and pika alone, as somebody in a hurry would write it.
+"""The ceilings: the same durable work with psycopg2 and pika alone, and nothing else.
 
 Two processes with four connections each: one Python process alone would be the limit on two cores.
 """
@@ -19,9 +19,9 @@ import psycopg2
 PROCESSES, CONNECTIONS = 2, 4
 HEAD_START = 2.0  # seconds in which every process comes up
 BATCH = 500  # messages between two waits for confirms
-PATIENCE = 120.0  # seconds after which a publishing by hand is given up
+GIVES_UP_AFTER = 120.0  # seconds after which publishing is given up
 
-Work = Callable[[dict[str, Any], Any], None]  # connections by desk, and one job
+Work = Callable[[dict[str, Any], Any], None]  # connections by service, and one job
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def rate(work: Work, dsns: dict[str, str], jobs: Sequence[Any], seconds: float) 
 def _in_threads(work: Work, dsns: dict[str, str], jobs: Sequence[Any], start: float, seconds: float) -> Done:
     waiting, lock = iter(jobs), threading.Lock()
 
-    def toil(connections: dict[str, Any]) -> int:
+    def work_on(connections: dict[str, Any]) -> int:
         done = 0
         while time.monotonic() < start + seconds:
             with lock:
@@ -57,12 +57,12 @@ def _in_threads(work: Work, dsns: dict[str, str], jobs: Sequence[Any], start: fl
             done += 1
         return done
 
-    opened = [{desk: psycopg2.connect(dsn) for desk, dsn in dsns.items()} for _ in range(CONNECTIONS)]
+    opened = [{service: psycopg2.connect(dsn) for service, dsn in dsns.items()} for _ in range(CONNECTIONS)]
     try:
         time.sleep(max(0.0, start - time.monotonic()))
         began = time.monotonic()
         with ThreadPoolExecutor(CONNECTIONS) as threads:
-            done = sum(threads.map(toil, opened))
+            done = sum(threads.map(work_on, opened))
         return Done(done, began, time.monotonic())
     finally:
         for connection in (one for each in opened for one in each.values()):
@@ -111,7 +111,7 @@ def read(connections: dict[str, Any], number: str) -> None:
         assert cursor.fetchone() is not None
 
 
-# the whole way: the very rows the house left behind, once more into empty tables of the same make
+# the whole way: the very rows the system left behind, once more into empty tables of the same make
 
 COPIES = {
     "registration": ("declarations", "accounts", "outbox"),
@@ -119,22 +119,22 @@ COPIES = {
     "notification": ("messages",),
     "cards": ("cards", "outbox"),
 }
-EVENT = """INSERT INTO hand_outbox (id, aggregatetype, aggregateid, type, payload, request_id, created_at)
-    VALUES (gen_random_uuid(), 'desk', %(id)s, 'event', repeat('x', 900), %(id)s, now())"""
-NOTED = """UPDATE hand_declarations SET history = history, handled_version = handled_version + 1
+EVENT = """INSERT INTO copy_outbox (id, aggregatetype, aggregateid, type, payload, request_id, created_at)
+    VALUES (gen_random_uuid(), 'service', %(id)s, 'event', repeat('x', 900), %(id)s, now())"""
+NOTED = """UPDATE copy_declarations SET history = history, handled_version = handled_version + 1
     WHERE declaration_id = %(id)s"""
-HANDLED = "UPDATE hand_reviews SET history = history, version = version + 1 WHERE declaration_id = %(id)s"
+HANDLED = "UPDATE copy_reviews SET history = history, version = version + 1 WHERE declaration_id = %(id)s"
 
 
 def _again(table: str, more: str = "") -> str:
-    return f"INSERT INTO hand_{table} SELECT * FROM {table} WHERE declaration_id = %(id)s {more}"
+    return f"INSERT INTO copy_{table} SELECT * FROM {table} WHERE declaration_id = %(id)s {more}"
 
 
 def _told(occasion: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the commits of two messages: kept in hand from the beginning, and each of them settled."""
+    """Return the commits of two messages: written as taken already, and each of them settled."""
     which = f"AND occasion LIKE '{occasion}%%'"
     sent = [
-        f"UPDATE hand_messages SET state = 'sent', due_at = NULL"
+        f"UPDATE copy_messages SET state = 'sent', due_at = NULL"
         f" WHERE declaration_id = %(id)s {which} AND channel = '{channel}'"
         for channel in ("sms", "mail")
     ]
@@ -156,16 +156,16 @@ COMMITS: list[tuple[str, tuple[str, ...]]] = [
 
 
 def make_copies(connections: dict[str, Any]) -> None:
-    for desk, tables in COPIES.items():
-        with connections[desk] as connection, connection.cursor() as cursor:
+    for service, tables in COPIES.items():
+        with connections[service] as connection, connection.cursor() as cursor:
             for table in tables:
-                cursor.execute(f"CREATE TABLE hand_{table} (LIKE {table} INCLUDING ALL)")
+                cursor.execute(f"CREATE TABLE copy_{table} (LIKE {table} INCLUDING ALL)")
 
 
 def go_the_way(connections: dict[str, Any], declaration_id: str) -> None:
-    """Write all rows of one declaration, each of the house's commits a commit."""
-    for desk, statements in COMMITS:
-        with connections[desk] as connection, connection.cursor() as cursor:
+    """Write all rows of one declaration, each of the system's commits a commit."""
+    for service, statements in COMMITS:
+        with connections[service] as connection, connection.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement, {"id": declaration_id})
 
@@ -189,7 +189,7 @@ class Publisher:
 
     def run(self) -> float:
         """Publish everything; return messages a second."""
-        self._connection.ioloop.call_later(PATIENCE, self._connection.close)
+        self._connection.ioloop.call_later(GIVES_UP_AFTER, self._connection.close)
         self._connection.ioloop.start()
         return self.done / self.seconds if self.seconds else 0.0
 

@@ -1,0 +1,87 @@
+"""The events of the sample declaration; a test changes what it is about and leaves the rest."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shared.language.events import (
+    AccountActivated,
+    CardIssued,
+    DeclarationApproved,
+    DeclarationExpired,
+    DeclarationReceived,
+    DeclarationRejected,
+    DeclarationReturned,
+    DeclarationSubmitted,
+    DeclarationWithdrawn,
+)
+from tests.support.people import ADDRESS, AGENCY, CONTACT, FULL_NAME, ID_DOCUMENT, INSURANCE_CODE
+
+AT = datetime(2026, 8, 3, 2, 0, tzinfo=UTC)  # a Monday morning in Vietnam
+DECLARATION = {"declaration_id": "declaration-1", "number": "2026-0000001"}
+DECIDED = {**DECLARATION, "full_name": FULL_NAME, "contact": CONTACT, "agency": AGENCY, "at": AT}
+BIRTH = {"birth_date": "1990-03-12", "gender": "female"}
+OFFICER_NAME = "canbo.mau"
+
+
+def declaration_submitted(**changes: Any) -> DeclarationSubmitted:
+    facts: dict[str, Any] = {
+        **DECIDED,
+        "tracking_code": "ABCDEFGH23",
+        "kind": "register",
+        "insurance_code": INSURANCE_CODE,
+        "id_document": ID_DOCUMENT,
+        "address": ADDRESS,
+        "photos": {},
+        "expires_at": AT + timedelta(days=10),
+    }
+    return DeclarationSubmitted(**facts | changes)
+
+
+def declaration_received(**changes: Any) -> DeclarationReceived:
+    return DeclarationReceived(**{**DECLARATION, "version": 1, "at": AT} | changes)
+
+
+def declaration_returned(**changes: Any) -> DeclarationReturned:
+    return DeclarationReturned(**{**DECLARATION, "version": 2, "at": AT} | changes)
+
+
+def declaration_approved(**changes: Any) -> DeclarationApproved:
+    person = {"insurance_code": INSURANCE_CODE, "id_document": ID_DOCUMENT, "address": ADDRESS}
+    return DeclarationApproved(**{**DECIDED, **BIRTH, **person, "officer": OFFICER_NAME} | changes)
+
+
+def declaration_rejected(**changes: Any) -> DeclarationRejected:
+    return DeclarationRejected(**{**DECIDED, "officer": OFFICER_NAME, "reason": "Ảnh mặt sau bị mờ"} | changes)
+
+
+def declaration_expired(**changes: Any) -> DeclarationExpired:
+    return DeclarationExpired(**DECIDED | changes)
+
+
+def declaration_withdrawn(**changes: Any) -> DeclarationWithdrawn:
+    return DeclarationWithdrawn(**{**DECLARATION, "at": AT} | changes)
+
+
+def account_activated(**changes: Any) -> AccountActivated:
+    facts: dict[str, Any] = {
+        **DECIDED,
+        **BIRTH,
+        "account_id": "account-1",
+        "insurance_code": INSURANCE_CODE,
+        "sealed_password": "sealed",
+        "password_expires_at": AT + timedelta(hours=72),
+    }
+    return AccountActivated(**facts | changes)
+
+
+def card_issued(**changes: Any) -> CardIssued:
+    facts: dict[str, Any] = {
+        "card_id": "card-1",
+        "account_id": "account-1",
+        "declaration_id": "declaration-1",
+        "insurance_code": INSURANCE_CODE,
+        "card_number": f"GD479{INSURANCE_CODE}",
+        "serial": 1,
+        "at": AT,
+    }
+    return CardIssued(**facts | changes)
