@@ -228,7 +228,6 @@ def embedded_system(folder: Path, **environment: Any) -> Iterator[EmbeddedSystem
 
 
 # the old names, until every test says the new ones
-EmbeddedTown, AtDesk, OfficerAtDesk, running = EmbeddedSystem, OfficerSession, OfficerAccount, embedded_system
 AGENCY, OTHER_AGENCY = AGENCY_CODE, OTHER_AGENCY_CODE
 __all__ = [
     "ACCOUNT",
@@ -241,10 +240,7 @@ __all__ = [
     "PURPOSES",
     "STRANGER",
     "TINY_LIMITS",
-    "AtDesk",
     "EmbeddedSystem",
-    "EmbeddedTown",
-    "OfficerAtDesk",
     "OfficerSession",
     "applicant",
     "at_once",
@@ -254,6 +250,5 @@ __all__ = [
     "fields_refused",
     "picture",
     "refused",
-    "running",
     "until",
 ]
