@@ -10,7 +10,7 @@ COPY shared shared
 COPY services services
 COPY vssid vssid
 COPY docs/openapi.json docs/openapi.json
-# Editable: templates, migrations and static files are read where they lie in /app.
+# Editable: templates, migrations and static files are read from /app.
 RUN pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation -e .
 
 FROM python:3.13-slim

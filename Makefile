@@ -1,4 +1,4 @@
-# One command for each wish; `make` alone lists them.
+# One command for each task; `make` alone lists them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -15,10 +15,10 @@ help:
 
 venv: .venv/.dev .venv/.project ## Make .venv from the locks and install the project into it
 
-demo: .venv/.project ## Walk one declaration through the embedded town and stay up (DEMO_EXIT=1: leave afterwards)
+demo: .venv/.project ## Walk one declaration through the embedded system and stay up (DEMO_EXIT=1: exit afterwards)
 	@exec $(BIN)/vssid demo
 
-run: .venv/.project ## The embedded town without the walk: one process, SQLite, no server
+run: .venv/.project ## The embedded system without the walk: one process, SQLite, no server
 	@exec $(BIN)/vssid run
 
 local: servers-named .venv/.project .env ## Each service and the relay a process of its own, on AMQP_URL and DATABASE_URL
@@ -38,13 +38,13 @@ up: .env ## The same with docker compose (SCALE="--scale registration=3")
 down: .env ## Stop what `make up` started; data stay (ARGS=-v deletes them)
 	docker compose down --remove-orphans $(ARGS)
 
-smoke: .venv/.project ## Drive a running town from submission to card, and count its messages (COUNT=50)
+smoke: .venv/.project ## Drive a running system from submission to card, and count its messages (COUNT=50)
 	@seed=$$(date +%s); run() { "$$@" --seed $$seed --count $(COUNT); }; \
 	if docker compose ps -q approval 2>/dev/null | grep -q .; \
 	  then run docker compose exec -T approval vssid smoke prepare; else run $(BIN)/vssid smoke prepare; fi \
 	  && run $(BIN)/vssid smoke run --url http://127.0.0.1:$${HTTP_PORT:-8000} --inbox http://127.0.0.1:$${MAILPIT_PORT:-8025}
 
-# The address lines are taken first: where a server is missing, that one line is all there is to read.
+# The addresses are found first: if a server is missing, the only output is the line that says so.
 test: lint ## Everything that must pass, RabbitMQ and PostgreSQL included (ARGS for pytest)
 	@urls=$$($(BIN)/python -m tests.support.servers) && env $$urls $(BIN)/python -m pytest $(ARGS)
 
