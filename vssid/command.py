@@ -67,11 +67,12 @@ def migrate() -> None:
     from shared import settings
     from vssid import startup
 
+    configured = settings.read()
     try:
-        startup.migrate(settings.read())
+        startup.migrate(configured)
     except OperationalError as error:
         raise click.ClickException(f"the server at DATABASE_URL does not answer: {error.orig}") from None
-    click.echo("every database is up to date")
+    click.echo("every database is up to date" + ("" if configured.embedded else ", and every queue is declared"))
 
 
 @vssid.command()

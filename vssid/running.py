@@ -136,7 +136,7 @@ def relay() -> None:
     if configured.embedded or not configured.database_url:
         raise click.ClickException("AMQP_URL and DATABASE_URL are needed: the relay carries between servers")
     logs.start("relay", configured.log_level)
-    carrier, told = Relay(configured, startup.STATEFUL), threading.Event()
+    carrier, told = Relay(configured, startup.STATEFUL, startup.event_queues(configured)), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told.set())
     signal.signal(signal.SIGINT, lambda *_: told.set())
     carrier.start()

@@ -6,7 +6,7 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 from socketserver import ThreadingMixIn
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from services import SERVICES
@@ -14,12 +14,15 @@ from shared import logs
 from shared.operations import States, wsgi_application
 from shared.settings import Settings
 
+if TYPE_CHECKING:
+    from shared.messaging.topology import QueueDeclaration
+
 # the services with a database of their own, and with it an outbox
 STATEFUL = tuple(name for name in SERVICES if importlib.util.find_spec(f"services.{name}.models"))
 
 
 def migrate(settings: Settings) -> None:
-    """Bring every service's database up to date, and the list of agencies with it."""
+    """Bring every service's database up to date, the list of agencies with it, and declare the queues of events."""
     # here, so that services and relay, which use the rest of this file, do not load alembic and other services
     from services.registration.commands import keep_starter_list
     from shared.storage import migrate as migrations
@@ -28,6 +31,18 @@ def migrate(settings: Settings) -> None:
         models = importlib.import_module(f"services.{service}.models")
         migrations.upgrade(service, models.metadata, settings)
     keep_starter_list()
+    if not settings.embedded:
+        from shared.messaging.declarations import declare_on_broker
+
+        declare_on_broker(settings, event_queues(settings))
+
+
+def event_queues(settings: Settings) -> "list[QueueDeclaration]":
+    """Return every queue that the events of all services need."""
+    from shared.messaging import topology
+    from vssid.documents.entrypoints import listeners
+
+    return topology.event_queues(settings, listeners())
 
 
 def service_class(name: str) -> Any:

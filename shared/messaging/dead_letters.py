@@ -4,21 +4,18 @@ pika's blocking connection: an operator's tool, outside of every service.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pika
 import sqlalchemy as sa
-from pika.exceptions import AMQPError, ChannelClosedByBroker
+from pika.exceptions import ChannelClosedByBroker
 
 from shared.language.clock import utc_now
-from shared.language.errors import Unavailable
 from shared.messaging import codec, embedded, topology
+from shared.messaging.declarations import blocking_channel
 from shared.messaging.embedded import deliveries
 from shared.settings import Settings
-
-TIMEOUT_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ class RabbitMqDeadLetters:
         self._queues = list(queues)
 
     def all(self) -> list[DeadEvent]:
-        with self._channel() as channel:
+        with blocking_channel(self._settings) as channel:
             return [event for _, event in self._events(channel)]
 
     def replay(self, chosen: Chosen) -> int:
@@ -74,7 +71,7 @@ class RabbitMqDeadLetters:
 
     def _settle(self, chosen: Chosen, act: Callable[[Any, DeadEvent], None]) -> int:
         count = 0
-        with self._channel() as channel:
+        with blocking_channel(self._settings) as channel:
             for tag, event in self._events(channel):
                 if chosen(event):
                     act(channel, event)  # confirmed before the dead one is acknowledged
@@ -94,31 +91,11 @@ class RabbitMqDeadLetters:
 
     def _count(self, name: str) -> int:
         """Return how many events rest in a queue; asking for one that is missing costs the channel it is asked on."""
-        with self._channel() as channel:
+        with blocking_channel(self._settings) as channel:
             try:
                 return int(channel.queue_declare(name, passive=True).method.message_count)
             except ChannelClosedByBroker:
                 return 0
-
-    @contextmanager
-    def _channel(self) -> Iterator[Any]:
-        connection = self._connect()
-        try:
-            channel = connection.channel()
-            channel.confirm_delivery()
-            yield channel
-        finally:
-            if connection.is_open:
-                connection.close()
-
-    def _connect(self) -> Any:
-        parameters = pika.URLParameters(self._settings.amqp_url)
-        parameters.socket_timeout = parameters.stack_timeout = TIMEOUT_SECONDS
-        parameters.blocked_connection_timeout = TIMEOUT_SECONDS
-        try:
-            return pika.BlockingConnection(parameters)
-        except (AMQPError, OSError) as error:
-            raise Unavailable(dependency="broker") from error
 
 
 def _publish(channel: Any, event: DeadEvent) -> None:

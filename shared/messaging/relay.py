@@ -16,11 +16,14 @@ from pika.exceptions import AMQPError
 
 from shared import logs, metrics
 from shared.messaging import codec, topology
+from shared.messaging.declarations import declare
+from shared.messaging.topology import QueueDeclaration
 from shared.settings import Settings
 from shared.storage.database import NAMING, make_engine
 from shared.storage.outbox import outbox_table
 
 BATCH_SIZE = 500  # events published before the confirms are awaited
+OPEN_SECONDS = 15.0  # connecting, and declaring every queue on an empty broker
 CONFIRM_SECONDS = 10.0  # a broker that does not confirm in this time is given up, and the connection with it
 POLL_SECONDS = 1.0  # between two looks where nobody notifies
 BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0)  # seconds before each further attempt after a failure
@@ -40,12 +43,12 @@ class ConfirmingPublisher:
     pika's asynchronous connection on a thread of its own: its blocking one waits for each confirm singly.
     """
 
-    def __init__(self, url: str, prefix: str, services: Sequence[str]) -> None:
+    def __init__(self, url: str, prefix: str, queues: Sequence[QueueDeclaration]) -> None:
         parameters = pika.URLParameters(url)
         parameters.heartbeat, parameters.blocked_connection_timeout = 10, CONFIRM_SECONDS
         parameters.socket_timeout = parameters.stack_timeout = 3
         parameters.client_properties = {"connection_name": "relay"}
-        self._prefix, self._services = prefix, services
+        self._prefix, self._queues = prefix, queues
         self._open, self._gone = threading.Event(), threading.Event()
         self._batch: Batch | None = None
         self._tag = 0
@@ -56,7 +59,7 @@ class ConfirmingPublisher:
             on_close_callback=lambda *_: self._end(),
         )
         threading.Thread(target=self._run, daemon=True, name="publisher").start()
-        if not self._open.wait(5) or self._gone.is_set():
+        if not self._open.wait(OPEN_SECONDS) or self._gone.is_set():
             self.close()
             raise BrokerUnresponsive("no connection")
 
@@ -77,9 +80,9 @@ class ConfirmingPublisher:
         self._channel = channel
         channel.add_on_return_callback(self._on_return)
         channel.add_on_close_callback(lambda *_: self._end())
-        for service in self._services:
-            exchange = topology.exchange_name(self._prefix, service)
-            channel.exchange_declare(exchange, "topic", durable=True, callback=lambda _: None)
+        # every time, for a broker that lost its volume comes back empty; without it an event of which only some
+        # queues exist would be lost for the others, and no `mandatory` would tell
+        declare(channel, self._queues, callback=lambda _: None)
         channel.confirm_delivery(self._on_confirm, callback=lambda _: self._open.set())
 
     def _on_return(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
@@ -163,9 +166,9 @@ class Batch:
 class OutboxRelay(threading.Thread):
     """Carries the events of one service's outbox, again and again, whatever fails in between."""
 
-    def __init__(self, settings: Settings, service: str, services: Sequence[str]) -> None:
+    def __init__(self, settings: Settings, service: str, queues: Sequence[QueueDeclaration]) -> None:
         super().__init__(daemon=True, name=f"relay-{service}")
-        self._settings, self.service, self._services = settings, service, services
+        self._settings, self.service, self._queues = settings, service, queues
         self._engine = make_engine(settings.database(service), settings)
         self._publisher: ConfirmingPublisher | None = None
         self._listening: Any = None
@@ -205,7 +208,7 @@ class OutboxRelay(threading.Thread):
     def _carry_all(self) -> None:
         """Carry until the outbox is empty, or what is left cannot be routed."""
         if self._publisher is None or self._publisher.is_gone:
-            self._publisher = ConfirmingPublisher(self._settings.amqp_url, self._settings.broker_prefix, self._services)
+            self._publisher = ConfirmingPublisher(self._settings.amqp_url, self._settings.broker_prefix, self._queues)
         while not self.stopping.is_set():
             took, carried = self._carry_batch()
             metrics.RELAYED.labels(self.service).inc(carried)
@@ -249,8 +252,8 @@ class OutboxRelay(threading.Thread):
 class Relay:
     """The relays of all outboxes, and their health."""
 
-    def __init__(self, settings: Settings, services: Sequence[str]) -> None:
-        self.outboxes = [OutboxRelay(settings, service, services) for service in services]
+    def __init__(self, settings: Settings, services: Sequence[str], queues: Sequence[QueueDeclaration]) -> None:
+        self.outboxes = [OutboxRelay(settings, service, queues) for service in services]
 
     def start(self) -> None:
         for one in self.outboxes:

@@ -7,7 +7,7 @@ its routing key names; after the last attempt it rests in ``<queue>.dead`` with 
 """
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +57,14 @@ def dead_name(queue: str) -> str:
 
 def waiting_name(prefix: str, delay: float) -> str:
     return f"{prefix}waiting.{int(delay * 1000)}ms"
+
+
+def event_queues(settings: Settings, listeners: Iterable[tuple[str, str, type[Event]]]) -> list[QueueDeclaration]:
+    """Return every queue that events need; ``listeners`` are (service, method, event)."""
+    prefix, found = settings.broker_prefix, waiting_queues(settings.broker_prefix, settings.delays)
+    for service, method, event in listeners:
+        found += listener_queues(prefix, queue_name(prefix, service, method), event)
+    return found
 
 
 def waiting_queues(prefix: str, delays: tuple[float, ...]) -> list[QueueDeclaration]:
