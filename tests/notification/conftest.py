@@ -11,13 +11,13 @@ from services.notification.service import Notification
 from shared.framework.workers import WorkerPool
 from shared.storage.files import FileStore
 from shared.storage.seals import Seal
-from tests.support.databases import desk_database
+from tests.support.databases import service_database
 from tests.support.recorders import MailRecorder, TwilioRecorder
 
 
 @pytest.fixture
 def database(settings):
-    with desk_database("notification", settings) as database:
+    with service_database("notification", settings) as database:
         yield database
 
 

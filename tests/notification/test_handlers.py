@@ -15,9 +15,15 @@ from services.notification.domain.outcome import Deferred, Rejected, Sent, Unkno
 from services.notification.domain.retry import RetryPolicy
 from shared.language.errors import NotFound, Refused
 from shared.storage.seals import Seal, new_key
-from tests.support.databases import desk_database
-from tests.support.facts import AT, CONTACT, account_activated
-from tests.support.notification_facts import declaration_rejected, declaration_submitted, declaration_withdrawn
+from tests.support.databases import service_database
+from tests.support.events import (
+    AT,
+    account_activated,
+    declaration_rejected,
+    declaration_submitted,
+    declaration_withdrawn,
+)
+from tests.support.people import CONTACT
 
 LEASE = timedelta(seconds=60)
 RETRY = RetryPolicy(delays=(5.0,), settle_after=3600.0, carrier_timeout=10.0)
@@ -73,7 +79,7 @@ def test_the_same_event_after_the_messages_went_out_adds_nothing(database):
 
 
 def test_an_event_received_by_four_consumers_at_once_adds_its_messages_once(postgresql_settings):
-    with desk_database("notification", postgresql_settings) as database:
+    with service_database("notification", postgresql_settings) as database:
         together = Barrier(4)
 
         def receive():
@@ -103,7 +109,7 @@ def test_a_message_is_reserved_once(database):
 
 
 def test_several_senders_reserve_different_messages_without_waiting(postgresql_settings):
-    with desk_database("notification", postgresql_settings) as database:
+    with service_database("notification", postgresql_settings) as database:
         for place in range(2):
             queue(database, rejected(declaration_rejected(declaration_id=f"declaration-{place}")))
         with database.begin() as one, database.begin() as other:

@@ -29,6 +29,3 @@ def announced(database: Database) -> list[Event]:
     with database.begin() as session:
         rows = session.execute(sa.select(database.outbox).order_by(database.outbox.c.position)).all()
     return [codec.decode(row.type, row.payload) for row in rows]
-
-
-desk_database = service_database  # the old name, until every test says the new one
