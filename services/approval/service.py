@@ -1,6 +1,7 @@
 """The entrypoints of approval: what officers ask, what it hears, what it does by the clock."""
 
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from services.approval import clients, models
@@ -74,7 +75,9 @@ class Approval(Service):
 
     @rpc
     def list_reviews(self, token: str, search: Any) -> dict[str, Any]:
-        at, wanted = utc_now(), forms.read(ReviewSearchForm, search)
+        at = utc_now()
+        self._check_token(token, at)
+        wanted = forms.read(ReviewSearchForm, search)
         return review_list(self.database.query(review.search_reviews, token, wanted, at=at), wanted["limit"], at)
 
     @rpc
@@ -104,8 +107,9 @@ class Approval(Service):
             NotFound: ``upload_not_found``, no unused upload has this id and purpose; ``no_such_photo``.
             Refused: ``already_decided``, ``assigned_to_another``.
         """
-        at, upload_id = utc_now(), forms.read(PhotoForm, form)["upload_id"]
-        self.database.query(review.find_review, token, number, at=at)  # nothing is copied for a stranger
+        at = utc_now()
+        self.database.query(review.find_review, token, number, at=at)  # nothing is read or copied for a stranger
+        upload_id = forms.read(PhotoForm, form)["upload_id"]
         key = self._copy_upload(purpose, upload_id)
         try:
             changed, old = self.database.run(review.replace_photo, token, number, purpose, key, upload_id, at=at)
@@ -138,6 +142,7 @@ class Approval(Service):
 
         The register is asked between two transactions: none is open while another system answers.
         """
+        self._check_token(token, utc_now())
         checked = forms.read(ApprovalForm, form)
         wanted = self.database.query(review.check_approvable, token, number, checked, at=utc_now())
         person = check_person(self._person(wanted), wanted.full_name or "")
@@ -146,9 +151,15 @@ class Approval(Service):
 
     @rpc
     def reject_declaration(self, token: str, number: str, form: Any) -> dict[str, Any]:
+        at = utc_now()
+        self._check_token(token, at)
         reason = forms.read(RejectionForm, form)["reason"] or ""
-        self.database.run(review.reject_declaration, token, number, reason, at=utc_now())
+        self.database.run(review.reject_declaration, token, number, reason, at=at)
         return DecisionView.of({"status": Status.REJECTED})
+
+    def _check_token(self, token: str, at: datetime) -> None:
+        """Refuse a caller who is not signed in before anything of the request is looked at."""
+        self.database.query(officer.officer_of, token, at=at)
 
     def _person(self, wanted: Review) -> Person | None:
         assert wanted.insurance_code is not None

@@ -218,7 +218,7 @@ def given_codes(tree):
 
 
 def answering():
-    """Desks that answer calls, and the gateway: only their refusals reach a person."""
+    """Services that answer calls, and the gateway: only their refusals reach a person."""
     return {service for service, _ in rpc_methods()} | {"gateway"}
 
 

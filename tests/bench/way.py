@@ -18,7 +18,7 @@ from tests.bench.table import Figure, listed, quantiles
 
 SUBMITTERS, OFFICERS = 12, 12  # requests of each under way at once
 PROBES = 8  # connections that only look whether a review is visible yet
-LOOK_SECONDS = 0.1  # between two looks of the officer at an empty queue
+POLL_SECONDS = 0.1  # between two looks of the officer at an empty queue
 PROBE_SECONDS = 0.02
 FEWEST = 40  # declarations whose stages are timed
 EVERY = 4  # of so many declarations one is probed
@@ -145,7 +145,7 @@ class Ways:
         known = [number for number in new if number in self._by_number]  # the answer may be slower than the review
         self._seen.update(known)
         self._ready.extend(("open", self._by_number[number]) for number in known)
-        self._next_look = now if known else now + LOOK_SECONDS
+        self._next_look = now if known else now + POLL_SECONDS
 
     def _after_open(self, walk: Walk, good: bool, body: bytes, now: float) -> None:
         self._go_on("open", "receive", walk, good, now)
@@ -233,10 +233,10 @@ def _last_of(bench: Bench, system: MeasuredSystem, walks: list[Walk]) -> tuple[f
         return int(system.rows("cards", "SELECT count(*) FROM cards WHERE insurance_code IN %s", (codes,))[0][0])
 
     while (found := cards()) < len(walks) and time.monotonic() < time_over:
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
     last_card = time.monotonic()
     while len(kept := messages()) < 4 * len(walks) and time.monotonic() < time_over:
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
     return max([last_card, *(one.at for one in kept)]), min(found, len(kept) // 4)
 
 

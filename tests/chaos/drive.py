@@ -14,7 +14,7 @@ from vssid.people import DemoPerson
 from vssid.smoke import AGENCY
 from vssid.walk import StepFailed, Walk
 
-AT_ONCE = 16  # declarations on their way at the same time
+PARALLEL = 16  # declarations on their way at the same time
 GIVES_UP_AFTER = 180.0  # seconds anybody asks again before the run counts that person as lost
 LONGEST_WAIT = 2.0  # seconds between two tries, whatever the answer asks for
 
@@ -124,7 +124,7 @@ class Drive:
     lost: list[str] = field(default_factory=list)
 
     def run(self, people: list[DemoPerson]) -> None:
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        with ThreadPoolExecutor(PARALLEL) as pool:
             try:
                 self._begin_all(people, pool)
             except BaseException:  # a run that is ended does not wait for people who ask again and again
@@ -132,7 +132,7 @@ class Drive:
                 raise
 
     def _begin_all(self, people: list[DemoPerson], pool: ThreadPoolExecutor) -> None:
-        places, due = threading.Semaphore(AT_ONCE), time.monotonic()
+        places, due = threading.Semaphore(PARALLEL), time.monotonic()
         for person in people:
             places.acquire()
             self.gate.pass_one()

@@ -173,6 +173,21 @@ def test_nobody_gets_in_without_a_token_of_ours(system, method, path, header):
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
+WITH_BODY = [
+    ("POST", "/reviews/2026-0000001/approval"),
+    ("POST", "/reviews/2026-0000001/rejection"),
+    ("PUT", "/reviews/2026-0000001/photos/portrait"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_BODY)
+def test_a_body_is_not_judged_before_the_token(system, method, path):
+    foreign = {"Authorization": "Bearer " + "a" * 43}
+    refused(system.call(method, f"/officer{path}", json={"no": "field"}, headers=foreign), 401, "unauthenticated")
+    json = {"Content-Type": "application/json"}
+    refused(system.call(method, f"/officer{path}", data=b"{", headers=json), 401, "unauthenticated")
+
+
 def test_a_token_is_of_no_use_after_signing_out(system):
     officer = system.sign_in()
     done(officer.call("GET", "/reviews"))

@@ -13,7 +13,7 @@ from vssid.walk import Walk
 DECLARATIONS = int(os.environ.get("LIVE_N", "200"))
 VICTIMS = ("approval", "registration", "notification", "relay")
 SEED = 20201116
-AT_ONCE = 6
+PARALLEL = 6
 
 
 def test_nothing_is_lost_and_no_message_sent_twice_while_processes_are_killed(system):
@@ -36,7 +36,7 @@ def test_nothing_is_lost_and_no_message_sent_twice_while_processes_are_killed(sy
     killer = threading.Thread(target=kill_at_random)
     killer.start()
     try:
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        with ThreadPoolExecutor(PARALLEL) as pool:
             declared = list(pool.map(whole_way, people))
     finally:
         over.set()

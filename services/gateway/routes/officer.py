@@ -133,9 +133,9 @@ class OfficerRoutes:
     )
     def approve_declaration(self, request: Request, number: str) -> Response:
         """Approve a declaration; the household register is asked first."""
-        form = json_of(request)
+        token = bearer_token(request)
         return JsonResponse(
-            self._asking_register().approve_declaration(token=bearer_token(request), number=number, form=form)
+            self._asking_register().approve_declaration(token=token, number=number, form=json_of(request))
         )
 
     @route(
@@ -149,8 +149,8 @@ class OfficerRoutes:
     )
     def reject_declaration(self, request: Request, number: str) -> Response:
         """Reject a declaration, with the reason that the applicant is told."""
-        form = json_of(request)
-        return JsonResponse(self.approval.reject_declaration(token=bearer_token(request), number=number, form=form))
+        token = bearer_token(request)
+        return JsonResponse(self.approval.reject_declaration(token=token, number=number, form=json_of(request)))
 
     @route(
         "GET",
