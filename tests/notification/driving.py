@@ -1,21 +1,21 @@
 """How tests drive the notification service: its timer, and its workers until they are idle."""
 
-import time
-
 from shared.language.clock import utc_now
-from tests.support.facts import account_activated
+from tests.support.events import account_activated
+from tests.support.waiting import until
 
 PASSWORD = "ABCDE23456"
 
 
-def send_until(service, enough, seconds=10.0):
+def send_until(service, enough):
     """Run the timer again and again until ``enough`` returns true."""
-    until = time.monotonic() + seconds
-    while not enough():
-        assert time.monotonic() < until, "it never was enough"
-        service.send_messages()
-        service.workers.wait_idle()
-        time.sleep(0.02)
+    until(lambda: enough() or send(service), "what the messages lead to", pause=0.02)
+
+
+def send(service):
+    """Run the timer once, and wait for what it started."""
+    service.send_messages()
+    service.workers.wait_idle()
 
 
 def settled(rows, channel="sms"):

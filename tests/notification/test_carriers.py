@@ -12,8 +12,8 @@ from services.notification.domain.breaker import FAILURES
 from shared.language.clock import utc_now
 from shared.settings import Settings
 from tests.notification.driving import account_activated_sealed, send_until, settled
-from tests.support.facts import CONTACT
-from tests.support.notification_facts import declaration_rejected
+from tests.support.events import declaration_rejected
+from tests.support.people import CONTACT
 from tests.support.recorders import TwilioRecorder
 
 WITHOUT_MAIL = replace(CONTACT, email=None)
@@ -133,7 +133,7 @@ def test_what_the_first_carrier_does_not_have_is_sent_by_the_next_while_the_firs
         carrier.breaker.backoff = (60.0,)
     for place in range(6):
         reject_declaration(service, place)
-    send_until(service, settled(rows), seconds=30)
+    send_until(service, settled(rows))
     assert sent_once(second) == 6
     assert twilio.messages() == []
 

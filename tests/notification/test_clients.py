@@ -15,7 +15,7 @@ from services.notification.clients import mail_carriers, sms_carriers
 from services.notification.clients.carrier import CarrierRefused, OutgoingMessage
 from services.notification.domain.outcome import Deferred, Rejected
 from shared.settings import Settings, SettingsError
-from tests.support.facts import AT
+from tests.support.events import AT
 
 TEXT = "BHXH VN: Tài khoản: 7900000017 Mật khẩu: ABCDE23456 (thử)"
 

@@ -11,7 +11,7 @@ from services.notification.domain.occasion import rejected
 from services.notification.domain.outcome import Rejected
 from services.notification.domain.retry import RetryPolicy
 from shared.language.clock import utc_now
-from tests.support.notification_facts import declaration_rejected
+from tests.support.events import declaration_rejected
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from shared.language.errors import Forbidden, NotFound
 from shared.settings import Settings
 from tests.notification.driving import PASSWORD, account_activated_sealed, send_until, settled
 from tests.notification.test_message import message
-from tests.support.facts import AT, CONTACT
-from tests.support.notification_facts import declaration_rejected, declaration_submitted, declaration_withdrawn
+from tests.support.events import AT, declaration_rejected, declaration_submitted, declaration_withdrawn
+from tests.support.people import CONTACT
 from tests.support.recorders import TwilioRecorder
 
 PUBLIC = "https://vssid.example"

@@ -25,7 +25,7 @@ from shared.messaging import embedded
 from shared.messaging import codec
 from shared.storage import migrate
 from shared.framework.service import configuration
-from tests.support.notification_facts import declaration_rejected
+from tests.support.events import declaration_rejected
 
 read = settings.read()
 logs.start("notification")

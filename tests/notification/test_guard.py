@@ -16,7 +16,7 @@ from services.notification.domain.outcome import (
     Unanswerable,
     Unknown,
 )
-from tests.support.facts import AT
+from tests.support.events import AT
 from tests.support.green import said_by
 
 

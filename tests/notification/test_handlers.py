@@ -16,8 +16,14 @@ from services.notification.domain.retry import RetryPolicy
 from shared.language.errors import NotFound, Refused
 from shared.storage.seals import Seal, new_key
 from tests.support.databases import service_database
-from tests.support.facts import AT, CONTACT, account_activated
-from tests.support.notification_facts import declaration_rejected, declaration_submitted, declaration_withdrawn
+from tests.support.events import (
+    AT,
+    account_activated,
+    declaration_rejected,
+    declaration_submitted,
+    declaration_withdrawn,
+)
+from tests.support.people import CONTACT
 
 LEASE = timedelta(seconds=60)
 RETRY = RetryPolicy(delays=(5.0,), settle_after=3600.0, carrier_timeout=10.0)

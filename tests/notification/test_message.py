@@ -18,7 +18,7 @@ from services.notification.domain.outcome import (
     Unknown,
 )
 from services.notification.domain.retry import MESSAGE_LIFETIME, RetryPolicy
-from tests.support.facts import AT, account_activated
+from tests.support.events import AT, account_activated
 
 LEASE = timedelta(seconds=60)
 RETRY = RetryPolicy(delays=(5.0, 30.0), settle_after=60.0, carrier_timeout=10.0)

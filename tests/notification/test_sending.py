@@ -9,13 +9,14 @@ import sqlalchemy as sa
 from services.notification import delivery, models
 from shared.language.clock import utc_now
 from tests.notification.driving import PASSWORD, account_activated_sealed, send_until, settled
-from tests.support.facts import CONTACT, account_activated
-from tests.support.notification_facts import (
+from tests.support.events import (
+    account_activated,
     declaration_expired,
     declaration_rejected,
     declaration_submitted,
     declaration_withdrawn,
 )
+from tests.support.people import CONTACT
 
 WITHOUT_MAIL = replace(CONTACT, email=None)
 

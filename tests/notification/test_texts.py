@@ -13,8 +13,8 @@ from services.notification.domain.sms import is_gsm, segments
 from services.notification.media import mail_from
 from shared.language.events import AccountActivated
 from shared.language.values import Agency
-from tests.support.facts import AGENCY, CONTACT, account_activated
-from tests.support.notification_facts import declaration_expired, declaration_rejected, declaration_submitted
+from tests.support.events import account_activated, declaration_expired, declaration_rejected, declaration_submitted
+from tests.support.people import AGENCY, CONTACT
 
 PUBLIC = "http://127.0.0.1:8000"
 LINK = f"{PUBLIC}/api/v1/declarations/2026-0000001/form.pdf?tracking_code=ABCDEFGH23"

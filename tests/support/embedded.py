@@ -15,13 +15,11 @@ from typing import Any
 
 import requests
 
-from tests.support.answers import code_of, done, fields_refused, refused
+from tests.support.answers import code_of, done, refused
 from tests.support.people import (
-    AGENCY_CODE,
     COLLEAGUE,
     KNOWN,
     OFFICER,
-    OTHER_AGENCY_CODE,
     PURPOSES,
     STRANGER,
     UNKNOWN,
@@ -30,9 +28,9 @@ from tests.support.people import (
     applicant,
     register_csv,
 )
-from tests.support.pictures import PICTURE, picture
+from tests.support.pictures import PICTURE
 from tests.support.processes import COMMAND, STOPS_WITHIN, end_with_parent, free_port, inherited, kill, start, status_of
-from tests.support.waiting import at_once, until
+from tests.support.waiting import until
 
 ACCOUNT = re.compile(r"Tai khoan: (\d{10}) Mat khau: (\S+) ")
 TINY_LIMITS = {
@@ -225,30 +223,3 @@ def embedded_system(folder: Path, **environment: Any) -> Iterator[EmbeddedSystem
         system.stop()
     finally:
         system.kill()
-
-
-# the old names, until every test says the new ones
-AGENCY, OTHER_AGENCY = AGENCY_CODE, OTHER_AGENCY_CODE
-__all__ = [
-    "ACCOUNT",
-    "AGENCY",
-    "COLLEAGUE",
-    "COMMAND",
-    "OFFICER",
-    "OTHER_AGENCY",
-    "PICTURE",
-    "PURPOSES",
-    "STRANGER",
-    "TINY_LIMITS",
-    "EmbeddedSystem",
-    "OfficerSession",
-    "applicant",
-    "at_once",
-    "code_of",
-    "done",
-    "embedded_system",
-    "fields_refused",
-    "picture",
-    "refused",
-    "until",
-]
