@@ -10,11 +10,12 @@ from werkzeug.wrappers import Request
 from shared.language.errors import FieldError, Invalid, TooLarge, Unsupported
 from shared.language.values import LARGEST_PICTURE
 
-LARGEST_JSON = 2 * 1024 * 1024  # bytes; far above any form, so that a field that is too long is named
+LARGEST_JSON = 64 * 1024  # bytes; far above any form, so that a field that is too long is named
 LARGEST_FORM = 16 * 1024  # bytes; a carrier's call-back has a few hundred
 MOST_FIELDS = 100
 AROUND_FILE = 64 * 1024  # bytes of multipart lines and fields around the file
 IN_MEMORY = 256 * 1024  # bytes werkzeug holds while it looks for a boundary; it reads 64 KiB at a time, so no fewer
+MAX_JSON_FIELDS = 500  # in all objects together; each unknown one would be looked up, and named in the answer
 DEEPEST_JSON = 32  # objects inside objects; orjson reads deeper ones than it writes, and no form is so deep
 
 
@@ -23,8 +24,8 @@ def json_of(request: Request) -> Any:
 
     Raises:
         Unsupported: the content type is not JSON.
-        TooLarge: over 2 MiB.
-        Invalid: not JSON, or nested too deep.
+        TooLarge: over 64 KiB.
+        Invalid: not JSON, nested too deep, or of too many fields.
     """
     if request.mimetype != "application/json":
         raise Unsupported(expected="application/json")
@@ -39,6 +40,8 @@ def json_of(request: Request) -> Any:
         raise Invalid(errors=[FieldError("", "body_broken")]) from None
     if _deeper_than(DEEPEST_JSON, body):
         raise Invalid(errors=[FieldError("", "too_deep", {"limit": DEEPEST_JSON})])
+    if _fields(body) > MAX_JSON_FIELDS:
+        raise Invalid(errors=[FieldError("", "too_many_fields", {"limit": MAX_JSON_FIELDS})])
     return body
 
 
@@ -107,3 +110,10 @@ def _deeper_than(limit: int, value: Any) -> bool:
         return False
     inner = value.values() if isinstance(value, dict) else value
     return limit == 0 or any(_deeper_than(limit - 1, one) for one in inner)
+
+
+def _fields(value: Any) -> int:
+    """Return how many fields a JSON value has, in all its objects together."""
+    if isinstance(value, dict):
+        return len(value) + sum(map(_fields, value.values()))
+    return sum(map(_fields, value)) if isinstance(value, list) else 0

@@ -193,6 +193,7 @@ FIELDS = {
         "An Idempotency-Key has 1 to 128 printable ASCII characters.",
     ),
     "repeated": ("Mục này chỉ gửi một lần.", "Send this field only once."),
+    "too_many_fields": ("Có nhiều hơn {limit} mục.", "More than {limit} fields."),
     "too_deep": ("Nội dung lồng nhau quá {limit} lớp.", "Nested more than {limit} levels deep."),
     "not_json": ("Nội dung không phải JSON.", "The body is not valid JSON."),
     "body_broken": ("Nội dung bị hỏng trên đường gửi.", "The body is incomplete or malformed."),

@@ -37,6 +37,8 @@ DRAIN_SECONDS = 6.0  # requests under way at a shutdown may take so long; SIGTER
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
 log = logs.log(__name__)
 
 
@@ -148,12 +150,14 @@ class Application:
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Cache-Control", "no-store")
         took = time.monotonic() - began
-        metrics.REQUESTS.labels(request.method, route, response.status_code).observe(took)
+        # a caller may invent methods, and each would stay in memory for as long as the process lives
+        method = request.method if request.method in METHODS else "other"
+        metrics.REQUESTS.labels(method, route, response.status_code).observe(took)
         if route not in ("operations", "unknown"):
             log.info(
                 "request_answered",
                 request_id=environ["vssid.request_id"],
-                method=request.method,
+                method=method,
                 route=route,
                 status=response.status_code,
                 milliseconds=round(took * 1000, 1),

@@ -87,7 +87,7 @@ def test_wrong_words_are_refused_alike_for_somebody_known_and_somebody_unknown(s
         ({"username": 1, "password": "a"}, "username", "wrong_type"),
         ({"username": "a", "password": True}, "password", "wrong_type"),
         ({"username": "a" * 61, "password": "a"}, "username", "too_long"),
-        ({"username": "a", "password": "a" * 1_000_000}, "password", "too_long"),
+        ({"username": "a", "password": "a" * 60_000}, "password", "too_long"),
         ({"username": "a\0", "password": "a"}, "username", "unprintable_characters"),
         ({"username": "a", "password": "a\0"}, "password", "unprintable_characters"),
         ({"username": "", "password": "a"}, "username", "empty"),
