@@ -9,11 +9,11 @@ from typing import Any
 import pika
 from pika.exceptions import AMQPError
 
+from shared.language.events import EVENTS
 from shared.messaging import codec, topology
 from tests.chaos.drive import Gate
 from tests.chaos.schedule import Poison
 from vssid.documents import listeners
-from vssid.startup import STATEFUL
 
 KEPT = 200  # events of a run of which copies are kept
 GIVES_UP_AFTER = 120.0  # seconds a broker that does not answer is waited for
@@ -46,8 +46,8 @@ class EventInjector:
         """Keep copies of the last events that any service announces."""
         with self._channel() as channel:
             channel.queue_declare(self._tap, durable=True, arguments={"x-max-length": KEPT})
-            for service in STATEFUL:
-                channel.queue_bind(self._tap, topology.exchange_name(self._prefix, service), "#")
+            for speaker in {kind.speaker for kind in EVENTS.values()}:
+                channel.queue_bind(self._tap, topology.exchange_name(self._prefix, speaker), "#")
 
     def put(self, poison: Poison) -> None:
         """Put a poison event into its queue, however long the broker does not answer."""

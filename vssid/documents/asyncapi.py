@@ -15,6 +15,8 @@ def asyncapi() -> dict[str, Any]:
     """Return the AsyncAPI 3.0 document: a channel an event, an operation an announcer or consumer."""
     channels, operations, known = {}, {}, {}
     payloads, parts = msgspec.json.schema_components(EVENTS.values(), ref_template="#/components/schemas/{name}")
+    for part in parts.values():
+        part["description"] = inspect.cleandoc(part["description"])  # Python 3.13 strips the margin, 3.11 does not
     for (name, kind), payload in zip(EVENTS.items(), payloads, strict=True):
         channels[name] = {
             "address": name,
