@@ -105,7 +105,9 @@ class EmbeddedSystem:
     # what it keeps
 
     def log(self) -> str:
-        return self.log_file.read_text(encoding="utf-8", errors="replace")
+        """Return what is written so far, without a line that is being written just now."""
+        text = self.log_file.read_text(encoding="utf-8", errors="replace")
+        return text[: text.rfind("\n") + 1]
 
     def rows(self, service: str, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Read the database of a service, past the service."""
