@@ -127,6 +127,8 @@ def stop_on_signal(stop: Callable[[], None]) -> None:
 def relay() -> None:
     """Carry events from every outbox to RabbitMQ."""
     import threading
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
 
     from shared import logs, settings
     from shared.messaging.relay import Relay
@@ -136,7 +138,10 @@ def relay() -> None:
     if configured.embedded or not configured.database_url:
         raise click.ClickException("AMQP_URL and DATABASE_URL are needed: the relay carries between servers")
     logs.start("relay", configured.log_level)
-    carrier, told = Relay(configured, startup.STATEFUL, startup.event_queues(configured)), threading.Event()
+    # the relay needs the names of the queues, and none of the services that know them: 40 MB in a process that stays
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as child:
+        queues = child.submit(startup.event_queues, configured).result()
+    carrier, told = Relay(configured, startup.STATEFUL, queues), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told.set())
     signal.signal(signal.SIGINT, lambda *_: told.set())
     carrier.start()
