@@ -8,7 +8,7 @@ its routing key names; after the last attempt it rests in ``<queue>.dead`` with 
 
 import traceback
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ class QueueDeclaration:
     arguments: dict[str, Any]
     exchange: str = ""
     exchange_type: str = "topic"
-    routing_key: str = field(default="")
+    routing_key: str = ""
 
 
 def exchange_name(prefix: str, speaker: str) -> str:
