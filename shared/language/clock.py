@@ -46,9 +46,10 @@ def vietnam_day(moment: datetime) -> date:
     return moment.astimezone(VIETNAM).date()
 
 
-def stamp(moment: datetime) -> str:
-    """Return a moment in RFC 3339, UTC, to the millisecond."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def rfc3339(moment: datetime | str) -> str:
+    """Return a UTC time, or one in ISO format, as RFC 3339 to the millisecond."""
+    at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def utc_now() -> datetime:

@@ -673,7 +673,7 @@ def test_a_rejection_needs_its_reason(system, officer, declared, body):
     assert officer.review(declared)["status"] == "pending"
 
 
-@pytest.mark.parametrize("reason", [1, True, [], {}, "a" * 501, "a" * 1_000_000, "a\0b", "a\u202eb"])
+@pytest.mark.parametrize("reason", [1, True, [], {}, "a" * 501, "a" * 60_000, "a\0b", "a\u202eb"])
 def test_a_reason_is_text_that_people_can_read(officer, declared, reason):
     problem = officer.problem(
         "POST", review_path(declared, "/rejection"), 400, "invalid_request", json={"reason": reason}

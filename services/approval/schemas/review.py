@@ -19,6 +19,7 @@ from shared.forms import (
     Form,
     Paragraph,
     PlainText,
+    Shown,
     Text,
     UtcTime,
     View,
@@ -172,7 +173,8 @@ class DecisionView(View):
 def review_list(found: Sequence[Review], limit: int, now: datetime) -> dict[str, Any]:
     page = found[:limit]
     more = len(found) > len(page)
-    return ReviewList.of({"items": page, "next_cursor": write_cursor(page[-1]) if more else None}, now)
+    items = [Shown(review, now) for review in page]
+    return ReviewList.of({"items": items, "next_cursor": write_cursor(page[-1]) if more else None})
 
 
 def write_cursor(last: Review) -> str:
