@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from shared.settings import Settings
 from tests.support.waiting import until
 
 HOST = "127.0.0.1"
+PORTS = range(12_000, 32_000)  # outgoing connections have ports from 32,768 on (Linux), or from 49,152 on
 GRACE_SECONDS = 5.0  # before a helper process that was told to end is killed
 STOPS_WITHIN = 60.0  # the product stops within ten seconds; a test only ends a process that hangs
 COMMAND = Path(sys.executable).with_name("vssid")
@@ -23,9 +25,15 @@ SETTING_NAMES = {one.name.upper() for one in fields(Settings)}
 
 
 def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """Return a port nobody listens on, below those the system gives to outgoing connections.
+
+    A port of that range may be taken by any connection before the process that is to listen on it has come up.
+    """
+    for port in random.sample(PORTS, len(PORTS)):
+        with closing(socket.socket()) as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
+    raise RuntimeError(f"no port is free from {PORTS.start} to {PORTS.stop}")
 
 
 def inherited() -> dict[str, str]:

@@ -31,6 +31,7 @@ from vssid.walk import Walk
 
 PROCESSES = (*STATEFUL, "gateway", "relay")
 PROGRAM = "vssid"
+LOG_SHOWN = 2000  # characters of a process's log that a failure shows
 INHERITED = ("PATH", "HOME", "PYTHONPATH", "LANG")
 
 
@@ -74,7 +75,21 @@ class RunningSystem:
         return self.folder / f"{name}.log"
 
     def until_ready(self, name: str, pause: float = 0.1) -> None:
-        until(lambda: self.answers(name, "/readyz") == 200, f"{name} is ready; see {self.log_of(name)}", pause=pause)
+        """Wait until a process is ready.
+
+        Raises:
+            TimeoutError, AssertionError: it did not become so, or ended; the text has the end of its log.
+        """
+
+        def is_ready() -> bool:
+            assert self.processes[name].poll() is None, f"{name} ended"
+            return self.answers(name, "/readyz") == 200
+
+        try:
+            until(is_ready, f"{name} is ready", pause=pause)
+        except (AssertionError, TimeoutError) as error:
+            error.add_note(self.log_of(name).read_text("utf-8")[-LOG_SHOWN:])
+            raise
 
     def answers(self, name: str, path: str, timeout: float = 5) -> int:
         """Return the status a process answers with, 0 where it does not answer."""
