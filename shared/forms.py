@@ -35,6 +35,18 @@ ADDRESS_LINE = re.compile(rf"(?:{CHARACTER}|\d|[ ,./()&#:+-]|(?<=\w)['’](?=[^\
 # What JSON Schema can say of the two: its \W is ASCII only, so it names the ASCII characters they never have
 NAME_CHARACTERS = r"[^\x00-\x1f!-&(-,/-@\[-`{-\x7f]+"
 ADDRESS_CHARACTERS = r'[^\x00-\x1f!"$%*;-@\[-`{-\x7f]+'
+# Nothing a stranger writes may lead elsewhere once it stands on the agency's paper: hosts under the endings that such
+# texts use (TP.HCM is no host), addresses of the web, and telephone numbers
+HOST = re.compile(
+    r"\b(?:t\.me|[^\W_](?:[\w-]*[^\W_])\.(?:com|net|org|info|biz|vn|asia|xyz|top|club|online|site|shop|store|app|link"
+    r"|live|pro|vip|click|icu|win|bet|fun|me|cc|io|co|ly|gl|tk|ml|ga|cf|gq|ws|to|us))\b",
+    re.IGNORECASE,
+)
+WEB = re.compile(r"\bhttps?\b|\bwww\b|:/|//", re.IGNORECASE)
+PHONE = re.compile(r"(?<!\d)(?:\+?84|0)(?:[ .()/-]*\d){8,10}(?!\d)|(?<!\d)1[89]00(?:[ .-]*\d){4,6}(?!\d)")
+DOTTED = re.compile(r"\w{2,}\.\w")
+INTERNAL_DOMAINS = {"localhost", "local", "localdomain", "internal", "invalid", "lan", "home", "corp", "arpa", "onion"}
+DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]+)", re.IGNORECASE | re.ASCII)
 NUMERALS = {"No", "Nl"}  # circled and Roman numerals, which \w takes for letters
 Value = TypeVar("Value")
 Check = Callable[[str], Any]
@@ -213,13 +225,15 @@ class AddressLine(Text):
 
 
 def _is_name(text: str) -> None:
-    if not NAME.fullmatch(text) or _has_numerals(text):
+    if not NAME.fullmatch(text) or _has_numerals(text) or DOTTED.search(text) or HOST.search(text):
         raise refuse("not_a_name")
 
 
 def _is_address_line(text: str) -> None:
     if not ADDRESS_LINE.fullmatch(text) or _has_numerals(text):
         raise refuse("unusual_characters")
+    if HOST.search(text) or WEB.search(text) or PHONE.search(text):
+        raise refuse("leads_elsewhere")
 
 
 def _has_category(categories: set[str], text: str) -> bool:
@@ -282,6 +296,9 @@ class Mail(Strict[str], fields.Email):
         if not isinstance(value, str):
             raise refuse(WRONG_TYPE)
         if len(value) > LONGEST_EMAIL or not value.isascii() or not value.isprintable():
+            raise refuse("not_an_email")
+        domain = value.rpartition("@")[2]
+        if not DOMAIN.fullmatch(domain) or domain.rpartition(".")[2].lower() in INTERNAL_DOMAINS:
             raise refuse("not_an_email")
         return value
 

@@ -22,3 +22,4 @@ MESSAGES = Counter("vssid_messages_total", "Messages to people, by channel and o
 DELIVERIES = Counter("vssid_deliveries_total", "What carriers told later of messages they took", ["delivery"])
 CARRIER_OUT = Gauge("vssid_carrier_passed_over", "1 while messages go past this carrier of several", ["carrier"])
 FAILOVERS = Counter("vssid_carrier_failovers_total", "Messages taken by a carrier that is not the first", ["carrier"])
+MESSAGE_BUDGET_USED = Gauge("vssid_message_budget_used_ratio", "Messages of Vietnam's day, of MESSAGE_BUDGET")

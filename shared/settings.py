@@ -213,6 +213,11 @@ class Settings:
         text("address@domain or Name <address@domain>", is_sender),
     )
     sms_accents: bool = setting(False, "1 keeps Vietnamese accents in SMS (UCS-2, shorter segments)", switch())
+    message_budget: int = setting(
+        200_000,
+        "messages a day, after which those that anybody can cause wait for the next",
+        whole(1, 1_000_000_000),
+    )
     carrier_timeout: float = setting(10.0, "seconds a carrier of messages has to answer", above_zero("seconds"))
     settle_after: float = setting(
         60.0, "seconds before a message of unknown outcome is looked up at its carrier", above_zero("seconds")
@@ -244,9 +249,10 @@ class Settings:
     )
     limit_reading: str = setting("600/minute", "requests one address may make", rate())
     limit_uploading: str = setting("600/minute", "pictures one address may send", rate())
-    limit_submitting: str = setting("120/minute", "declarations one address may send", rate())
+    limit_submitting: str = setting("200/day", "declarations accepted from one address", rate())
     limit_signing_in: str = setting("30/minute", "sign-ins one address may try", rate())
-    limit_phone: str = setting("50/day", "declarations one phone number may stand in", rate())
+    limit_phone: str = setting("5/day", "declarations accepted of one phone number", rate())
+    limit_email: str = setting("5/day", "declarations accepted of one mail address", rate())
     limit_hooks: str = setting("6000/minute", "call-backs of carriers that one address may send", rate())
     rate_limit_store: str = setting(
         "memory://",
@@ -289,6 +295,11 @@ class Settings:
     def embedded(self) -> bool:
         """Whether all services run in this one process, without a broker."""
         return not self.amqp_url
+
+    @property
+    def limits_addresses(self) -> bool:
+        """Whether the limits by address apply."""
+        return self.rate_limits.lower() != "off"
 
     @property
     def delays(self) -> tuple[float, ...]:

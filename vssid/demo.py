@@ -47,21 +47,21 @@ def _walk(settings: Settings) -> None:
     seen = {file.name for file in outbox.glob("*")} if outbox.exists() else set()
     click.echo(f"\nOne declaration, from submission to card ({settings.public})\n")
     step("the system is ready", ", ".join(requests.get(f"{settings.public}/readyz", timeout=5).json()["dependencies"]))
-    try:
-        declared = going.submit(person, agency_code)
-    except StepFailed as refusal:
-        if "account_exists" not in str(refusal):
-            raise
-        step("the account exists from an earlier walk", "`make clean` or another VAR_DIR starts anew")
-        return
+    declared = going.submit(person, agency_code)
     step("three pictures uploaded, declaration submitted", f"{declared['number']}, code {declared['tracking_code']}")
     step("Form 01 is ready to print", f"{len(going.form(declared)) // 1024} KB of PDF")
     step("the applicant is told by SMS", until(lambda: _sms(outbox, seen, declared["number"]), "the first SMS"))
     step("and by e-mail", until(lambda: _mail(outbox, seen, declared["number"]), "the first e-mail"))
     going.sign_in(username, password)
     step("an officer signs in", username)
-    going.approve(declared["number"])
-    step("receives the dossier, and approves it", "the household register knows code and name")
+    try:
+        going.approve(declared)
+    except StepFailed as refusal:
+        if "account_exists" not in str(refusal):
+            raise
+        step("the account exists from an earlier walk", "`make clean` or another VAR_DIR starts anew")
+        return
+    step("receives the dossier, and approves it", "the tracking code is right, and the register knows the person")
     until(lambda: "account_activated" in going.history(declared), "the account opens")
     step("the account is open", f"insurance code {person.insurance_code}")
     told = until(lambda: _sms(outbox, seen, "Tai khoan:"), "the SMS with the first password")

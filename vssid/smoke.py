@@ -108,7 +108,7 @@ class Smoke:
     def _whole_way(self, person: DemoPerson) -> dict[str, Any]:
         going = Walk(self._url, as_officer=self._signed_in)
         declared = going.submit(person, AGENCY)
-        going.approve(declared["number"])
+        going.approve(declared)
         until(lambda: "card_issued" in going.history(declared), f"the card of {declared['number']}", 90)
         return declared
 

@@ -40,13 +40,14 @@ class Walk:
         answer = self.call("POST", "/officer/sessions", 201, json={"username": username, "password": password})
         self.officer_headers = {"Authorization": f"Bearer {answer['token']}"}
 
-    def approve(self, number: str) -> None:
-        """Wait for the review, take it and approve it."""
-        review = f"/officer/reviews/{number}"
+    def approve(self, declaration: dict[str, Any]) -> None:
+        """Wait for the review, take it and approve it, with the tracking code that the applicant shows."""
+        review = f"/officer/reviews/{declaration['number']}"
+        decision = {"identity_checked": True, "tracking_code": declaration["tracking_code"]}
         until(lambda: self.send("GET", review, headers=self.officer_headers).ok, "the review opens")
         self.call("PUT", f"{review}/assignment", 200, headers=self.officer_headers)
         try:
-            self.call("POST", f"{review}/approval", 200, headers=self.officer_headers, json={"identity_checked": True})
+            self.call("POST", f"{review}/approval", 200, headers=self.officer_headers, json=decision)
         except StepFailed:
             # the answer of an earlier try may have been lost, not its deed
             if self.call("GET", review, 200, headers=self.officer_headers)["status"] != "approved":

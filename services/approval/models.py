@@ -6,18 +6,18 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from services.approval.domain.officer import Officer, OfficerSession, SignInAttempts
 from services.approval.domain.register import Person
-from services.approval.domain.review import Dossier, Review
+from services.approval.domain.review import Dossier, Review, Standing
 from shared.language.clock import HANDLING_DAYS, working_days_before
 from shared.language.errors import NotFound, Unauthenticated
 from shared.language.text import search_key
-from shared.language.values import Agency, Condition, Status
-from shared.storage.columns import JsonOf, UtcDateTime
+from shared.language.values import Agency, Condition, DeclarationKind, Status
+from shared.storage.columns import JsonOf, UtcDateTime, insert_on
 from shared.storage.database import mapping
+from shared.storage.quotas import quotas_table
 
 mapper = mapping()
 metadata = mapper.metadata
@@ -50,6 +50,14 @@ sa.Index("ix_reviews_queue", reviews.c.agency_code, reviews.c.status, reviews.c.
 sa.Index("ix_reviews_all", reviews.c.agency_code, reviews.c.submitted_at, reviews.c.number)
 sa.Index("ix_reviews_kind", reviews.c.agency_code, reviews.c.kind, reviews.c.submitted_at, reviews.c.number)
 sa.Index("ix_reviews_insurance_code", reviews.c.insurance_code)
+
+account_codes = sa.Table(  # insurance codes that were approved for an account: each is so once
+    "account_codes",
+    metadata,
+    sa.Column("insurance_code", sa.String(10), primary_key=True),
+    sa.Column("declaration_id", sa.String(36), nullable=False, index=True),
+    sa.Column("approved_at", UtcDateTime, nullable=False),
+)
 
 officers = sa.Table(
     "officers",
@@ -93,6 +101,8 @@ register_people = sa.Table(
     sa.Column("id_number", sa.String(12)),
 )
 
+quotas_table(metadata)
+
 mapper.map_imperatively(Review, reviews)
 mapper.map_imperatively(Officer, officers)
 mapper.map_imperatively(SignInAttempts, sign_in_attempts)
@@ -110,6 +120,13 @@ _SESSION = (
     .where(officer_sessions.c.token_hash == sa.bindparam("token_hash"))
 )
 _PERSON = sa.select(register_people).where(register_people.c.insurance_code == sa.bindparam("insurance_code"))
+
+
+_LOCK_CODE = sa.text("SELECT pg_advisory_xact_lock(hashtext('insurance_code'), hashtext(:code))")
+_APPROVED_AT = sa.select(account_codes.c.approved_at).where(
+    account_codes.c.insurance_code == sa.bindparam("insurance_code")
+)
+_PENDING_REGISTER = sa.and_(reviews.c.status == Status.PENDING.value, reviews.c.kind == DeclarationKind.REGISTER.value)
 
 
 def get_review(session: Session, number: str, *, for_update: bool = False) -> Review:
@@ -158,26 +175,68 @@ def _in_condition(wanted: str, now: datetime) -> Any:
     return sa.and_(pending, fits[Condition(wanted)])
 
 
-def is_upload_used(session: Session, upload_id: str) -> bool:
-    query = sa.select(used_uploads.c.upload_id).where(used_uploads.c.upload_id == upload_id)
-    return session.execute(query).first() is not None
+def lock_code(session: Session, insurance_code: str) -> None:
+    """Make whoever opens or approves another registration of the code wait until this transaction ends."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(_LOCK_CODE, {"code": insurance_code})
 
 
-def use_upload(session: Session, upload_id: str) -> None:
-    """Note an upload as used; of two officers who use one at the same instant, the second meets a conflict."""
-    session.execute(sa.insert(used_uploads).values(upload_id=upload_id))
+def account_approved_at(session: Session, insurance_code: str) -> datetime | None:
+    """Return when a registration of the code was approved, or None where none was."""
+    return session.scalars(_APPROVED_AT, {"insurance_code": insurance_code}).first()
+
+
+def reserve_account(session: Session, insurance_code: str, declaration_id: str, at: datetime) -> bool:
+    """Note that a code gets its account by this declaration; return False where it has one by another."""
+    row = _insert_on(session, account_codes).on_conflict_do_nothing().returning(account_codes.c.insurance_code)
+    values = {"insurance_code": insurance_code, "declaration_id": declaration_id, "approved_at": at}
+    return session.execute(row, values).first() is not None
+
+
+def release_account(session: Session, declaration_id: str) -> None:
+    """Forget that a declaration was approved: it had been withdrawn before, and opened no account."""
+    session.execute(sa.delete(account_codes).where(account_codes.c.declaration_id == declaration_id))
+
+
+def pending_under(session: Session, insurance_code: str) -> Sequence[Review]:
+    """Return the pending registrations of an insurance code, at whatever agency, locked in the order of their ids."""
+    query = sa.select(Review).where(reviews.c.insurance_code == insurance_code, _PENDING_REGISTER)
+    return session.scalars(query.order_by(reviews.c.declaration_id).with_for_update()).all()
+
+
+def standings(session: Session, found: Sequence[Review]) -> dict[str, Standing]:
+    """Return what else is known of the codes of pending registrations, by declaration id."""
+    codes = {review.insurance_code for review in found if review.opens_account and review.status == Status.PENDING}
+    counted = sa.select(reviews.c.insurance_code, sa.func.count()).where(_PENDING_REGISTER)
+    pending = session.execute(counted.where(reviews.c.insurance_code.in_(codes)).group_by(reviews.c.insurance_code))
+    pending_by_code = {row[0]: row[1] for row in pending}
+    known = sa.select(account_codes.c.insurance_code).where(account_codes.c.insurance_code.in_(codes))
+    with_account = set(session.scalars(known))
+    return {
+        review.declaration_id: Standing(
+            account_exists=review.insurance_code in with_account,
+            others_pending=pending_by_code.get(review.insurance_code, 1) - 1,
+        )
+        for review in found
+        if review.insurance_code in codes
+    }
+
+
+def use_upload(session: Session, upload_id: str) -> bool:
+    """Note an upload as used; return False where it was used before, by another officer at the same instant even."""
+    row = _insert_on(session, used_uploads).on_conflict_do_nothing().returning(used_uploads.c.upload_id)
+    return session.execute(row, {"upload_id": upload_id}).first() is not None
 
 
 def note_used_uploads(session: Session, keys: Iterable[str]) -> None:
     """Note the uploads under these keys as used, those that are noted already included."""
     rows = [{"upload_id": PurePosixPath(key).stem} for key in keys]
     if rows:
-        session.execute(_dialect(session).insert(used_uploads).on_conflict_do_nothing(), rows)
+        session.execute(_insert_on(session, used_uploads).on_conflict_do_nothing(), rows)
 
 
-def _dialect(session: Session) -> Any:
-    """Return the module whose ``insert`` speaks the database's dialect."""
-    return postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+def _insert_on(session: Session, table: sa.Table) -> Any:
+    return insert_on(session.get_bind().dialect.name, table)
 
 
 def officer_named(session: Session, username: str) -> Officer | None:
@@ -225,6 +284,6 @@ def person_registered(session: Session, insurance_code: str) -> Person | None:
 
 def put_people(session: Session, people: list[dict[str, Any]]) -> None:
     """Add people to the register, or bring known ones up to date."""
-    row = _dialect(session).insert(register_people)
+    row = _insert_on(session, register_people)
     updated = {column.name: row.excluded[column.name] for column in register_people.c if not column.primary_key}
     session.execute(row.on_conflict_do_update(index_elements=["insurance_code"], set_=updated), people)

@@ -7,7 +7,7 @@ from typing import Any
 from services.approval import clients, models
 from services.approval.domain.officer import ATTEMPTS_LIFETIME, new_token
 from services.approval.domain.register import Match, Person, check_person, compare
-from services.approval.domain.review import Review, own_picture_key
+from services.approval.domain.review import Review, Standing, own_picture_key
 from services.approval.handlers import officer, review
 from services.approval.schemas.photo import PhotoForm
 from services.approval.schemas.review import (
@@ -15,6 +15,7 @@ from services.approval.schemas.review import (
     DecisionView,
     OfficerSessionView,
     RejectionForm,
+    ReminderView,
     ReviewItem,
     ReviewSearchForm,
     ReviewView,
@@ -36,11 +37,12 @@ from shared.framework.rpc import rpc
 from shared.framework.service import Service
 from shared.framework.timers import every
 from shared.language.clock import utc_now
-from shared.language.errors import NotFound, Refused, Unauthenticated, Unavailable
+from shared.language.errors import FieldError, NotFound, Refused, Unauthenticated, Unavailable
 from shared.language.events import DeclarationExpired, DeclarationSubmitted, DeclarationWithdrawn
-from shared.language.values import PICTURE_SUFFIXES, Purpose, Status, new_id, upload_key
+from shared.language.values import PICTURE_SUFFIXES, Purpose, Status, masked_phone, new_id, upload_key
 from shared.storage.database import Database
 from shared.storage.passwords import NOBODY, is_password
+from shared.storage.quotas import forget_quotas
 
 
 class Approval(Service):
@@ -78,26 +80,27 @@ class Approval(Service):
         at = utc_now()
         self._check_token(token, at)
         wanted = forms.read(ReviewSearchForm, search)
-        return review_list(self.database.query(review.search_reviews, token, wanted, at=at), wanted["limit"], at)
+        found = self.database.query(review.search_reviews, token, wanted, at=at)
+        return review_list(found, self.database.query(review.standings, found), wanted["limit"], at)
 
     @rpc
     def get_review(self, token: str, number: str) -> dict[str, Any]:
         at = utc_now()
         found = self.database.query(review.find_review, token, number, at=at)
-        match = self._match(found)
-        return ReviewView.of(found, at, register_check={"result": match} if match else None)
+        also = {"register_check": self._register_check(found), **vars(self._standing(found))}
+        return ReviewView.of(found, at, **also)
 
     @rpc
     def receive_declaration(self, token: str, number: str) -> dict[str, Any]:
         """Assign a declaration to the officer."""
         at = utc_now()
-        return ReviewItem.of(self.database.run(review.receive_declaration, token, number, at=at), at)
+        return self._item(self.database.run(review.receive_declaration, token, number, at=at), at)
 
     @rpc
     def return_declaration(self, token: str, number: str) -> dict[str, Any]:
         """Return a declaration to the queue."""
         at = utc_now()
-        return ReviewItem.of(self.database.run(review.return_declaration, token, number, at=at), at)
+        return self._item(self.database.run(review.return_declaration, token, number, at=at), at)
 
     @rpc
     def replace_photo(self, token: str, number: str, purpose: str, form: Any) -> dict[str, Any]:
@@ -118,7 +121,13 @@ class Approval(Service):
             raise
         if old is not None:
             self.files.remove(old)
-        return ReviewItem.of(changed, at)
+        return self._item(changed, at)
+
+    def _item(self, shown: Review, at: datetime) -> dict[str, Any]:
+        return ReviewItem.of(shown, at, **vars(self._standing(shown)))
+
+    def _standing(self, shown: Review) -> Standing:
+        return self.database.query(review.standings, [shown]).get(shown.declaration_id, Standing())
 
     def _copy_upload(self, purpose: str, upload_id: str) -> str:
         """Copy an upload into a file of our own, and return its key.
@@ -134,18 +143,28 @@ class Approval(Service):
                 return key
         raise NotFound("upload_not_found")
 
+    @rpc
+    def remind(self, token: str, number: str) -> dict[str, Any]:
+        """Send number and tracking code to the declared phone once more."""
+        return ReminderView.of(
+            {"sent_to": masked_phone(self.database.run(review.remind, token, number, at=utc_now()).phone)}
+        )
+
     # the decision
 
     @rpc
     def approve_declaration(self, token: str, number: str, form: Any) -> dict[str, Any]:
-        """Approve, if the rules allow it and the household register knows the code and the name (S72-S74).
+        """Approve, if the person shows the tracking code, and the household register knows them (S72-S74).
 
         The register is asked between two transactions: none is open while another system answers.
         """
         self._check_token(token, utc_now())
         checked = forms.read(ApprovalForm, form)
-        wanted = self.database.query(review.check_approvable, token, number, checked, at=utc_now())
-        person = check_person(self._person(wanted), wanted.full_name or "")
+        wanted, is_proven = self.database.query(review.check_approvable, token, number, checked, at=utc_now())
+        if not is_proven:
+            self.database.run(review.count_wrong_code, number, at=utc_now())
+            raise Refused("wrong_tracking_code", errors=[FieldError("tracking_code", "wrong_tracking_code")])
+        person = check_person(self._person(wanted), *_declared(wanted))
         self.database.run(review.approve_declaration, token, number, person, at=utc_now())
         return DecisionView.of({"status": Status.APPROVED})
 
@@ -166,14 +185,15 @@ class Approval(Service):
         register: clients.Register = self.http_register or clients.TableRegister(self.database)
         return in_time(self.register_timeout, clients.register_unavailable(), register.find, wanted.insurance_code)
 
-    def _match(self, wanted: Review) -> Match | None:
+    def _register_check(self, wanted: Review) -> dict[str, Any] | None:
         """Return what the register says of a pending dossier; one that does not answer is no reason to show nothing."""
         if wanted.status != Status.PENDING:
             return None
         try:
-            return compare(self._person(wanted), wanted.full_name or "")
+            person = self._person(wanted)
         except Unavailable:
-            return Match.UNAVAILABLE
+            return {"result": Match.UNAVAILABLE}
+        return {"result": compare(person, *_declared(wanted)), "id_number": person.id_number if person else None}
 
     # what other services tell
 
@@ -202,3 +222,9 @@ class Approval(Service):
         """Delete sessions that are over and old failed attempts to sign in."""
         at = utc_now()
         self.database.run(officer.clear_away, sessions_before=at, attempts_before=at - ATTEMPTS_LIFETIME)
+        self.database.run(forget_quotas, before=at)
+
+
+def _declared(wanted: Review) -> tuple[str, str]:
+    """Return the declared name and ID number."""
+    return wanted.full_name or "", wanted.dossier.id_document.number if wanted.dossier else ""

@@ -22,5 +22,5 @@ def issue_card(session: Session, event: AccountActivated, *, at: datetime) -> No
     participations = models.participations_on(session, event.insurance_code, today)
     benefit = benefit_of(participations, event.birth_date, models.benefits_on(session, today), today)
     card = new_card(event, benefit, card_id=new_id(), serial=next_serial(session, "card"), at=at)
-    insert(session, models.cards, card)
-    announce(session, card.issued_event())
+    if insert(session, models.cards, card):  # another instance may have heard the same event
+        announce(session, card.issued_event())

@@ -1,5 +1,7 @@
 """Who is asking: bearer tokens, the caller's address, and the signed links to pictures."""
 
+from ipaddress import IPv4Address, ip_address, ip_network
+
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Request
 
@@ -8,6 +10,7 @@ from shared.settings import Settings, SettingsError, are_link_keys, split_keys
 
 LINK_SECONDS = 300  # long enough to look at a dossier
 LONGEST_TOKEN = 200
+IPV6_PREFIX = 64  # bits of an address that name whom a provider gave it to
 
 
 def bearer_token(request: Request) -> str:
@@ -24,11 +27,19 @@ def bearer_token(request: Request) -> str:
 
 
 def address_of(request: Request, trusted_proxies: int) -> str:
-    """Return the caller's address, trusting as many proxies as the operator says stand in front."""
+    """Return the caller's address, trusting as many proxies as the operator says stand in front.
+
+    Of IPv6 the network of 64 bits: every caller has at least that many addresses.
+    """
     named = [one.strip() for one in request.headers.get("X-Forwarded-For", "").split(",") if one.strip()]
-    if trusted_proxies and len(named) >= trusted_proxies:
-        return named[-trusted_proxies]
-    return request.remote_addr or "unknown"
+    given = named[-trusted_proxies] if trusted_proxies and len(named) >= trusted_proxies else request.remote_addr
+    try:
+        address = ip_address((given or "").strip("[]"))
+    except ValueError:
+        return request.remote_addr or "unknown"
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return str(address.ipv4_mapped or ip_network((address, IPV6_PREFIX), strict=False))
 
 
 class PictureLinks:

@@ -10,23 +10,22 @@ from limits.strategies import FixedWindowRateLimiter
 from shared.language.errors import TooMany
 from shared.settings import Settings, SettingsError
 
+REQUEST_LIMITS = ("reading", "uploading", "signing_in", "hooks")  # each a setting, LIMIT_READING and so on
+
 
 class RateLimits:
-    """Limits by address and by phone number; RATE_LIMITS=off lifts both for load and acceptance runs.
+    """Limits of requests by address; RATE_LIMITS=off lifts them for load and acceptance runs.
 
-    Passwords are guarded elsewhere: approval locks accounts itself, whatever the setting.
+    What must hold whatever the setting is counted by the services themselves: declarations of a phone, passwords.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._off = settings.rate_limits.lower() == "off"
+        self._off = not settings.limits_addresses
         try:
             self._limiter = FixedWindowRateLimiter(storage_from_string(settings.rate_limit_store))
         except ConfigurationError as error:
             raise SettingsError(f"RATE_LIMIT_STORE is not usable: {error}") from None
-        self._limits = {
-            name: parse(getattr(settings, f"limit_{name}"))
-            for name in ("reading", "uploading", "submitting", "signing_in", "phone", "hooks")
-        }
+        self._limits = {name: parse(getattr(settings, f"limit_{name}")) for name in REQUEST_LIMITS}
 
     def count(self, name: str, who: str) -> None:
         """Count one request.

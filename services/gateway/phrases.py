@@ -55,18 +55,16 @@ CODES = {
         "Đường dẫn đã hết hạn. Hãy mở lại hồ sơ.",
         "This link has expired. Open the dossier again.",
     ),
-    "personal_data_deleted": (
-        "Thông tin cá nhân của tờ khai đã được xóa. Nếu vẫn cần, hãy khai lại.",
-        "The personal data of this declaration have been deleted. Declare again if you still need it.",
-    ),
     "method_not_allowed": ("Địa chỉ này chỉ nhận: {allow}.", "This address accepts only: {allow}."),
     "account_exists": (
-        "Mã số BHXH này đã có tài khoản. Hãy đăng nhập, hoặc lấy lại mật khẩu.",
-        "There is an account for this insurance code. Sign in, or reset the password.",
+        "Mã số BHXH này đã có tài khoản. Hãy hướng dẫn người dân đăng nhập hoặc lấy lại mật khẩu, và từ chối tờ khai.",
+        "There is an account for this insurance code. Tell the person to sign in or to reset the password, and reject.",
     ),
     "declaration_pending": (
-        "Mã số BHXH này đã có tờ khai đang chờ. Hãy mang giấy tờ đến cơ quan BHXH đã chọn, hoặc rút tờ khai cũ.",
-        "A declaration for this insurance code is pending. Take your papers to the agency you chose, or withdraw it.",
+        "Số điện thoại này đã có tờ khai đang chờ cho mã số BHXH này. Hãy mang giấy tờ đến cơ quan BHXH đã chọn, hoặc"
+        " rút tờ khai cũ.",
+        "This phone number has a pending declaration for this insurance code. Take your papers to the agency you"
+        " chose, or withdraw it.",
     ),
     "unknown_agency": (
         "Không có cơ quan BHXH mang mã này, hoặc đã ngừng hoạt động. Hãy chọn lại trong danh sách.",
@@ -96,6 +94,14 @@ CODES = {
         "Họ tên trên tờ khai khác họ tên trong hệ thống hộ gia đình (HGĐ). Hãy đối chiếu giấy tờ.",
         "The household register has a different name for this code. Compare the papers.",
     ),
+    "id_mismatch": (
+        "Hệ thống hộ gia đình (HGĐ) ghi số giấy tờ khác cho mã số này. Hãy đối chiếu giấy tờ.",
+        "The household register has a different ID number for this code. Compare the papers.",
+    ),
+    "wrong_tracking_code": (
+        "Mã tra cứu không đúng. Hãy quét mã QR trên tờ khai, nhập mã trong tin nhắn, hoặc gửi lại mã cho người dân.",
+        "The tracking code is wrong. Scan the QR code of the form, type the code of the message, or send it again.",
+    ),
     "reason_required": (
         "Hãy nhập lý do không chấp nhận; người dân sẽ nhận được lý do này.",
         "Enter the reason for the rejection; the applicant will be told.",
@@ -113,8 +119,8 @@ CODES = {
         "Send pictures as JPEG, PNG or WebP, and everything else as JSON.",
     ),
     "locked": (
-        "Sai quá nhiều lần, tài khoản bị khóa 15 phút. Hãy thử lại sau.",
-        "Too many failed attempts: the account is locked for 15 minutes. Try again later.",
+        "Sai quá nhiều lần nên tạm khóa. Hãy thử lại sau thời gian ghi trong Retry-After.",
+        "Too many failed attempts. Try again after the time that Retry-After gives.",
     ),
     "too_many_requests": (
         "Quá nhiều yêu cầu. Hãy đợi một lát rồi thử lại.",
@@ -154,7 +160,18 @@ FIELDS = {
         "Chỉ dùng chữ, số, dấu cách và các dấu , . / ( ) & # : + -",
         "Use only letters, digits, spaces and , . / ( ) & # : + -",
     ),
-    "not_a_name": ("Họ tên chỉ gồm chữ cái và dấu cách.", "A name consists of letters and spaces."),
+    "leads_elsewhere": (
+        "Không ghi địa chỉ trang web hay số điện thoại trong mục này.",
+        "Do not write web addresses or telephone numbers in this field.",
+    ),
+    "picture_too_small": (
+        "Ảnh nhỏ hơn {limit} điểm ảnh mỗi cạnh. Hãy chụp lại.",
+        "The picture has fewer than {limit} pixels on a side. Take it again.",
+    ),
+    "not_a_name": (
+        "Họ tên chỉ gồm chữ cái và dấu cách, không có địa chỉ trang web.",
+        "A name consists of letters and spaces, and of no web address.",
+    ),
     "not_a_mobile": (
         "Không phải số di động Việt Nam, ví dụ 0912345678.",
         "Not a Vietnamese mobile number such as 0912345678.",

@@ -35,7 +35,6 @@ class Gateway(PublicRoutes, OfficerRoutes, HookRoutes, OperationsRoutes, Service
     name = "gateway"
 
     operations = AdmissionControl()
-    limits: RateLimits = ClientProvider(RateLimits)
     links: PictureLinks = ClientProvider(PictureLinks)
 
     @staticmethod

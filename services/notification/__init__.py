@@ -2,6 +2,7 @@
 
 owns      messages, withdrawals
 answers   note_delivery, list_messages
-hears     DeclarationSubmitted, DeclarationRejected, DeclarationExpired, DeclarationWithdrawn, AccountActivated
+hears     DeclarationSubmitted, RegistrationRepeated, ReminderRequested, DeclarationRejected, DeclarationExpired,
+          DeclarationWithdrawn, AccountActivated
 tells     nothing
 """

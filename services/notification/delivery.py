@@ -14,11 +14,11 @@ from services.notification.domain.delivery import DeliveryReport
 from services.notification.domain.message import FORM_LIFETIME, Channel, Message, Settled, State, with_password
 from services.notification.domain.occasion import Occasion
 from services.notification.domain.outcome import Deferred, Outcome, Rejected
-from services.notification.domain.retry import MESSAGE_LIFETIME, RetryPolicy
+from services.notification.domain.retry import MESSAGE_LIFETIME, MessageBudget, RetryPolicy
 from shared import logs, metrics
 from shared.framework.providers import in_time
 from shared.framework.workers import WorkerPool
-from shared.language.clock import utc_now
+from shared.language.clock import utc_now, vietnam_midnight
 from shared.language.errors import Unavailable
 from shared.storage.database import Database
 from shared.storage.seals import BrokenSeal, Seal
@@ -55,6 +55,7 @@ class Sender:
     carriers: Mapping[Channel, Carriers]
     workers: WorkerPool
     retry: RetryPolicy
+    budget: MessageBudget
     accents: bool = False
 
     def tell(self, occasion: Occasion) -> None:
@@ -95,6 +96,14 @@ class Sender:
         outcome = self._attempt(message)
         if outcome is not None:
             self._settle(message, outcome)
+
+    def count_messages(self) -> None:
+        """Count the messages of Vietnam's day against the budget, and say so once where it is spent."""
+        was_spent = self.budget.is_spent
+        self.budget.used = self.database.query(handlers.messages_since, vietnam_midnight(utc_now()))
+        metrics.MESSAGE_BUDGET_USED.set(self.budget.used / self.budget.most)
+        if self.budget.is_spent and not was_spent:
+            log.error("message_budget_spent", used=self.budget.used, budget=self.budget.most)
 
     def note_delivery(self, message_id: str, callback: Callback) -> None:
         """Note what the carrier of a message reports of it.
@@ -156,12 +165,16 @@ class Sender:
             at=utc_now(),
             lease=self.retry.lease,
             carriers=carriers,
+            budget=self.budget,
         )
         return {message.channel: message for message in reserved}
 
     def _reserve_due(self, channel: Channel) -> Message | None:
         carrier = self.carriers[channel].preferred()
-        return self.database.run(handlers.reserve_due, channel, lease=self.retry.lease, at=utc_now(), carrier=carrier)
+        lease, budget = self.retry.lease, self.budget
+        return self.database.run(
+            handlers.reserve_due, channel, lease=lease, at=utc_now(), carrier=carrier, budget=budget
+        )
 
     # send or look up
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from services.notification.domain.message import RESERVED_STATES, WAITING_STATES, Message
 from shared.language.errors import NotFound
-from shared.storage.columns import UtcDateTime
+from shared.storage.columns import UtcDateTime, insert_on
 from shared.storage.database import mapping
 
 mapper = mapping()
@@ -55,6 +55,7 @@ sa.Index(
     sqlite_where=messages.c.due_at.is_not(None),
 )
 
+sa.Index("ix_messages_queued_at", messages.c.queued_at)
 # few messages have a fallback, and none for long
 sa.Index(
     "ix_messages_fallback",
@@ -152,6 +153,12 @@ def messages_in(session: Session, states: Sequence[str], limit: int) -> Sequence
     return session.scalars(query.order_by(messages.c.queued_at.desc()).limit(limit)).all()
 
 
+def messages_since(session: Session, moment: datetime) -> int:
+    """Return how many messages were queued since a moment."""
+    counted = sa.select(sa.func.count()).select_from(messages).where(messages.c.queued_at >= moment)
+    return int(session.execute(counted).scalar_one())
+
+
 def get_message(session: Session, message_id: str) -> Message:
     found = session.scalars(sa.select(Message).where(messages.c.message_id == message_id).with_for_update()).first()
     if found is None:
@@ -184,5 +191,5 @@ def is_withdrawn(session: Session, declaration_id: str) -> bool:
 
 
 def note_withdrawal(session: Session, declaration_id: str, at: datetime) -> None:
-    if not is_withdrawn(session, declaration_id):
-        session.execute(sa.insert(withdrawals).values(declaration_id=declaration_id, withdrawn_at=at))
+    row = insert_on(session.get_bind().dialect.name, withdrawals).on_conflict_do_nothing()
+    session.execute(row, {"declaration_id": declaration_id, "withdrawn_at": at})

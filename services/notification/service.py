@@ -10,7 +10,7 @@ from services.notification.delivery import Sender
 from services.notification.domain import occasion
 from services.notification.domain.fallback import fallback_of
 from services.notification.domain.message import Channel
-from services.notification.domain.retry import RetryPolicy
+from services.notification.domain.retry import MessageBudget, RetryPolicy
 from services.notification.schemas.message import MessageView
 from shared import logs
 from shared.framework.consumers import listen
@@ -33,7 +33,10 @@ from shared.language.events import (
     DeclarationRejected,
     DeclarationSubmitted,
     DeclarationWithdrawn,
+    RegistrationRepeated,
+    ReminderRequested,
 )
+from shared.settings import Settings
 from shared.storage.database import Database
 from shared.storage.seals import Seal
 
@@ -41,8 +44,13 @@ SENDERS = 8  # messages of one channel under way at once
 POLL_SECONDS = 1.0  # between two looks for messages that wait for another attempt
 FORGET_SECONDS = 600.0
 BRING_FORWARD_SECONDS = 30.0
+COUNT_SECONDS = 10.0
 
 log = logs.log(__name__)
+
+
+def message_budget(settings: Settings) -> MessageBudget:
+    return MessageBudget(settings.message_budget)
 
 
 class Notification(Service):
@@ -60,6 +68,7 @@ class Notification(Service):
     sms_accents: bool = SettingProvider("sms_accents")
     carrier_timeout: float = SettingProvider("carrier_timeout")
     settle_after: float = SettingProvider("settle_after")
+    budget: MessageBudget = ClientProvider(message_budget)
     delays: tuple[float, ...] = SettingProvider("delays")
 
     @property
@@ -69,13 +78,23 @@ class Notification(Service):
     @property
     def sender(self) -> Sender:
         carriers = {Channel.SMS: self.sms, Channel.MAIL: self.mail}
-        return Sender(self.database, self.seal, self.files, carriers, self.workers, self.retry, self.sms_accents)
+        return Sender(
+            self.database, self.seal, self.files, carriers, self.workers, self.retry, self.budget, self.sms_accents
+        )
 
     # events of the other services
 
     @listen(DeclarationSubmitted)
     def on_declaration_submitted(self, event: DeclarationSubmitted) -> None:
         self.sender.tell(occasion.submitted(event, self.public_url))
+
+    @listen(ReminderRequested)
+    def on_reminder_requested(self, event: ReminderRequested) -> None:
+        self.sender.tell(occasion.submitted(event, self.public_url))
+
+    @listen(RegistrationRepeated)
+    def on_registration_repeated(self, event: RegistrationRepeated) -> None:
+        self.sender.tell(occasion.repeated(event))
 
     @listen(AccountActivated)
     def on_account_activated(self, event: AccountActivated) -> None:
@@ -118,6 +137,11 @@ class Notification(Service):
     def send_messages(self) -> None:
         """Have free workers send what is due, each channel with its own."""
         self.sender.wake()
+
+    @every(COUNT_SECONDS)
+    def count_messages(self) -> None:
+        """Count the day's messages, of all instances, against the budget."""
+        self.sender.count_messages()
 
     @every(FORGET_SECONDS)
     def forget_fallbacks(self) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,12 +9,12 @@ from sqlalchemy.orm import Session
 
 from services.registration.domain.account import Account
 from services.registration.domain.declaration import NUMBER, Applicant, Declaration
-from services.registration.domain.kinds import KINDS, Obstacle
 from services.registration.domain.upload import Upload, form_key, form_of
 from shared.language.errors import NotFound
 from shared.language.values import Address, Agency, Contact, DeclarationKind, IdDocument, Status
 from shared.storage.columns import JsonOf, UtcDateTime
 from shared.storage.database import mapping
+from shared.storage.quotas import quotas_table
 
 mapper = mapping()
 metadata = mapper.metadata
@@ -29,6 +28,7 @@ declarations = sa.Table(
     sa.Column("kind", sa.String(20), nullable=False),
     sa.Column("agency", JsonOf(Agency), nullable=False),
     sa.Column("insurance_code", sa.String(10)),
+    sa.Column("phone", sa.String(20)),
     sa.Column("applicant", JsonOf(Applicant)),
     sa.Column("submitted_at", UtcDateTime, nullable=False),
     sa.Column("expires_at", UtcDateTime, nullable=False),
@@ -40,10 +40,12 @@ declarations = sa.Table(
     sa.Column("history", sa.JSON, nullable=False),
 )
 PENDING = declarations.c.status == Status.PENDING.value
-# one pending registration a person, however many are submitted at the same instant
+# one pending registration of a code and a phone, however many are submitted at the same instant; other phones may
+# declare for the code as well, for whoever does not hold a phone must not block the person who is named
 sa.Index(
     "uq_declarations_pending_register",
     declarations.c.insurance_code,
+    declarations.c.phone,
     unique=True,
     postgresql_where=sa.and_(PENDING, declarations.c.kind == DeclarationKind.REGISTER.value),
     sqlite_where=sa.and_(PENDING, declarations.c.kind == DeclarationKind.REGISTER.value),
@@ -98,6 +100,8 @@ agencies = sa.Table(
     sa.Column("note", sa.String(200)),
 )
 
+quotas_table(metadata)
+
 mapper.map_imperatively(Declaration, declarations)
 mapper.map_imperatively(Account, accounts)
 mapper.map_imperatively(Upload, uploads)
@@ -135,33 +139,23 @@ def _open(today: Any) -> Any:
     )
 
 
-def _obstacle(kind: DeclarationKind, obstacle: Obstacle) -> Any:
-    """Select the obstacle's code where it stands in the way of a person."""
-    insurance_code: Any = sa.bindparam("insurance_code")
-    found = sa.select(sa.literal(obstacle.value))
-    if obstacle is Obstacle.ACCOUNT_EXISTS:
-        return found.where(accounts.c.insurance_code == insurance_code)
-    same_kind = declarations.c.kind == kind.value
-    return found.where(PENDING, same_kind, declarations.c.insurance_code == insurance_code)
-
-
-@cache
-def _admission(kind: DeclarationKind) -> Any:
-    obstacles = [_obstacle(kind, one) for one in KINDS[kind].obstacles]
-    obstacle = sa.union_all(*obstacles).limit(1).scalar_subquery().label("obstacle")
-    always = sa.select(sa.literal(1).label("one")).subquery()
-    named = agencies.c.code == sa.bindparam("agency_code")
-    agency = always.outerjoin(agencies, sa.and_(named, _open(sa.bindparam("today", type_=sa.Date))))
-    return sa.select(obstacle, agencies.c.code, agencies.c.name, agencies.c.address).select_from(agency)
+_ALWAYS = sa.select(sa.literal(1).label("one")).subquery()
+_NAMED = sa.and_(agencies.c.code == sa.bindparam("agency_code"), _open(sa.bindparam("today", type_=sa.Date)))
+_ADMISSION = sa.select(
+    agencies.c.code, agencies.c.name, agencies.c.address, accounts.c.account_id, accounts.c.contact
+).select_from(
+    _ALWAYS.outerjoin(agencies, _NAMED).outerjoin(accounts, accounts.c.insurance_code == sa.bindparam("insurance_code"))
+)
 
 
 def admission(
-    session: Session, kind: DeclarationKind, insurance_code: str, agency_code: str, today: date
-) -> tuple[str | None, Agency | None]:
-    """Return, in one query, the first obstacle of the kind in a person's way, and the agency, if it is open today."""
+    session: Session, insurance_code: str, agency_code: str, today: date
+) -> tuple[Agency | None, tuple[str, Contact] | None]:
+    """Return, in one query, the agency, if it is open today, and id and contact of the account the code has."""
     asked = {"insurance_code": insurance_code, "agency_code": agency_code, "today": today}
-    row = session.execute(_admission(kind), asked).one()
-    return row.obstacle, Agency(code=row.code, name=row.name, address=row.address) if row.code else None
+    row = session.execute(_ADMISSION, asked).one()
+    agency = Agency(code=row.code, name=row.name, address=row.address) if row.code else None
+    return agency, (row.account_id, row.contact) if row.account_id else None
 
 
 def undecided_declarations(session: Session, now: datetime, limit: int) -> Sequence[Declaration]:

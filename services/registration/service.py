@@ -13,6 +13,7 @@ from services.registration.domain import places
 from services.registration.domain.account import first_password
 from services.registration.domain.declaration import Declaration
 from services.registration.domain.kinds import Effect, check_effect
+from services.registration.domain.limits import SubmissionLimits
 from services.registration.domain.qr import read_qr
 from services.registration.domain.upload import FOLDERS, Upload
 from services.registration.handlers import account, declaration, upload
@@ -32,6 +33,7 @@ from services.registration.schemas.upload import UploadForm, UploadView
 from shared import forms
 from shared.framework.consumers import listen
 from shared.framework.providers import (
+    ClientProvider,
     DatabaseProvider,
     FilesProvider,
     GreenFileStore,
@@ -53,15 +55,27 @@ from shared.language.events import (
     DeclarationSubmitted,
     PhotoReplaced,
 )
+from shared.language.limits import read_limit
 from shared.language.values import new_id, upload_key
-from shared.storage.database import Database
+from shared.settings import Settings
+from shared.storage.database import Database, Replay
 from shared.storage.idempotency import KEY_LIFETIME, forget_keys, scoped_key
 from shared.storage.passwords import hash_drawn_password
+from shared.storage.quotas import forget_quotas
 from shared.storage.seals import Seal
 
 FILE_BATCH_SIZE = 100
 # one form at a time: printing is all Python, and more at once would keep the interpreter from those who submit
 PRINTING = Semaphore(1)
+
+
+def submission_limits(settings: Settings) -> SubmissionLimits:
+    """Return the limits the settings name; RATE_LIMITS=off lifts the one by address, and no other."""
+    return SubmissionLimits(
+        phone=read_limit("phone", settings.limit_phone),
+        email=read_limit("email", settings.limit_email),
+        address=read_limit("address", settings.limit_submitting) if settings.limits_addresses else None,
+    )
 
 
 class Registration(Service):
@@ -73,14 +87,15 @@ class Registration(Service):
     files: GreenFileStore = FilesProvider()
     seal: Seal = SealProvider()
     declaration_days: float = SettingProvider("declaration_days")
+    limits: SubmissionLimits = ClientProvider(submission_limits)
 
     # uploads
 
     @rpc
-    def store_upload(self, incoming: str, form: Any, idempotency_key: str | None) -> dict[str, Any]:
+    def store_upload(self, incoming: str, form: Any, idempotency_key: str | None, caller: str) -> dict[str, Any]:
         """Read the picture in the file ``incoming``, and keep nothing of it but its pixels."""
         purpose = forms.read(UploadForm, form)["purpose"]
-        key = scoped_key("upload", idempotency_key)
+        key = scoped_key("upload", caller, idempotency_key)
         raw = self.files.get(incoming)
         picture = in_thread(read_picture, raw)
         kept = new_upload(purpose, picture)
@@ -88,7 +103,7 @@ class Registration(Service):
         body = [purpose, hashlib.sha256(raw).hexdigest()]
         answer: dict[str, Any] = {}
         try:
-            answer = self.database.once(key, body, UploadView.of, upload.keep_upload, kept)
+            answer = self.database.once(key, body, Replay(UploadView.of), upload.keep_upload, kept)
         finally:
             if answer.get("upload_id") != kept.upload_id:
                 self.files.remove(kept.key)
@@ -97,12 +112,14 @@ class Registration(Service):
     # declarations
 
     @rpc
-    def submit_declaration(self, form: Any, language: str, idempotency_key: str | None) -> dict[str, Any]:
-        """Accept a declaration; answer with its number, tracking code and deadline."""
+    def submit_declaration(self, form: Any, language: str, idempotency_key: str | None, caller: str) -> dict[str, Any]:
+        """Accept a declaration; answer with its number, tracking code and deadline. ``caller`` is an address."""
         checked = read_declaration(form) | forms.read(LanguageForm, {"language": language})
-        key, at = scoped_key("declaration", idempotency_key), utc_now()
-        answer, submit = partial(SubmittedView.of, now=at), declaration.submit_declaration
-        return self.database.once(key, form, answer, submit, checked, days=self.declaration_days, at=at)
+        key, at = scoped_key("declaration", caller, idempotency_key), utc_now()
+        answer = Replay(partial(SubmittedView.of, now=at), partial(declaration.submitted_again, at=at))
+        counted = self.limits.of(checked, caller)
+        submit, days = declaration.submit_declaration, self.declaration_days
+        return self.database.once(key, form, answer, submit, checked, days=days, counted=counted, at=at)
 
     @rpc
     def get_declaration(self, number: str, tracking_code: str) -> dict[str, Any]:
@@ -118,8 +135,7 @@ class Registration(Service):
     def print_form01(self, number: str, tracking_code: str) -> dict[str, Any]:
         """Return Form 01 of a declaration as PDF, in base64."""
         found = self.database.query(declaration.find_declaration, number=number, tracking_code=tracking_code)
-        if found.applicant is None:
-            raise NotFound("personal_data_deleted")
+        found.check_pending()
         return {"pdf": base64.b64encode(self._print(found)).decode()}
 
     def _print(self, found: Declaration) -> bytes:
@@ -216,6 +232,7 @@ class Registration(Service):
         at = self.database.earliest_now(utc_now())
         self.database.run(upload.drop_unused_uploads, at=at)
         self.database.run(forget_keys, before=at - KEY_LIFETIME)
+        self.database.run(forget_quotas, before=at)
         keys = self.database.query(models.files_to_erase, FILE_BATCH_SIZE)
         for key in keys:
             self.files.remove(key)

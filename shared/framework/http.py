@@ -7,16 +7,14 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, TypeVar
 
-import eventlet
 import orjson
-from eventlet import greenio, wsgi
 from eventlet.event import Event
 from nameko.web.handlers import HttpRequestHandler
-from nameko.web.server import WebServer
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
 from shared import logs, metrics, operations
+from shared.framework.server import HttpServer
 from shared.language.errors import (
     Invalid,
     NotAllowed,
@@ -30,10 +28,6 @@ from shared.language.errors import (
     Unavailable,
     Unsupported,
 )
-
-SOCKET_SECONDS = 15  # a caller who sends or reads more slowly than this is disconnected
-IDLE_SECONDS = 1.0  # a connection that is kept alive may bring one more request during the shutdown
-DRAIN_SECONDS = 6.0  # requests under way at a shutdown may take so long; SIGTERM is obeyed within ten
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -54,13 +48,8 @@ class JsonResponse(Response):
         )
 
 
-class HttpServer(WebServer):
-    """nameko's web server around an `Application`; it closes without failing a caller."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._connections: list[list[Any]] = []  # [address, socket, state], the way eventlet keeps them
-        self._closed = False
+class ApplicationServer(HttpServer):
+    """The web server around an `Application`."""
 
     @property
     def admission(self) -> Any:
@@ -68,57 +57,6 @@ class HttpServer(WebServer):
 
     def get_wsgi_app(self) -> Any:
         return Application(self)
-
-    def get_wsgi_server(self, sock: Any, wsgi_app: Any, **options: Any) -> Any:
-        server = super().get_wsgi_server(sock, wsgi_app, **options)
-        server.socket_timeout = SOCKET_SECONDS
-        server.log_output = False
-        server.minimum_chunk_size = 1
-        return server
-
-    def process_request(self, sock: Any, address: Any) -> None:
-        connection = [address, sock, wsgi.STATE_IDLE]
-        self._connections.append(connection)
-        try:
-            self._serv.process_request(connection)
-        except OSError:
-            return  # the caller closed the connection: there is nobody to answer
-        finally:
-            self._connections.remove(connection)
-
-    def close(self) -> None:
-        """Stop accepting connections, and return when every request under way is answered.
-
-        An idle connection is not ended at once: its next request may be on the way already.
-        """
-        if self._closed or self._serv is None:
-            return
-        self._closed = True
-        self._serv.keepalive = False
-        self._stop_listening()
-        self._wait_for_connections(IDLE_SECONDS)
-        for _, sock, state in self._connections:
-            if state == wsgi.STATE_IDLE:
-                greenio.shutdown_safe(sock)
-        self._wait_for_connections(DRAIN_SECONDS)
-
-    def _stop_listening(self) -> None:
-        """Accept what waits in the backlog, then close the socket: closing alone would reset those connections."""
-        self._gt.kill()
-        self._sock.settimeout(0)
-        try:
-            while True:
-                plain, address = self._sock.accept()
-                sock = greenio.GreenSocket(plain)
-                sock.settimeout(SOCKET_SECONDS)
-                self.container.spawn_managed_thread(partial(self.process_request, sock, address))
-        except OSError:
-            self._sock.close()
-
-    def _wait_for_connections(self, seconds: float) -> None:
-        with eventlet.Timeout(seconds, False):
-            while self._connections:
-                eventlet.sleep(0.02)
 
 
 class Application:
@@ -129,7 +67,7 @@ class Application:
     The gateway provides `present` (a problem as a response) and the admission control (`operations`).
     """
 
-    def __init__(self, server: HttpServer) -> None:
+    def __init__(self, server: ApplicationServer) -> None:
         container = server.container
         self._service = container.service_cls
         self._settings = container.config["SETTINGS"]
@@ -186,11 +124,20 @@ class Application:
         try:
             rule, values = self._map.bind_to_environ(request.environ).match(return_rule=True)
         except HTTPException as refusal:
-            return self._service.present(problem_of(refusal), request, refusal), "unknown"
+            return self._refuse(request, problem_of(refusal)), "unknown"
         if not all(value.isprintable() for value in values.values()):
-            return self._service.present(NotFound(), request), "unknown"  # PostgreSQL takes no NUL
+            return self._refuse(request, NotFound()), "unknown"  # PostgreSQL takes no NUL
         request.path_values = values  # type: ignore[attr-defined]
         return rule.endpoint.handle_request(request), rule.rule
+
+    def _refuse(self, request: Request, refusal: Problem) -> Response:
+        """Refuse what leads nowhere; it counts like everything else that its caller asks."""
+        try:
+            self._operations.admit(request, Operation.limit)
+        except TooMany as problem:
+            metrics.TURNED_AWAY.labels("limit").inc()
+            refusal = problem
+        return self._service.present(refusal, request)
 
 
 def problem_of(refusal: HTTPException) -> Problem:
@@ -272,7 +219,7 @@ class Operation:
 class Route(HttpRequestHandler):
     """A method that answers HTTP requests: it takes the request and the path's values, returns a response."""
 
-    server = HttpServer()
+    server = ApplicationServer()
 
     def __init__(self, method: str, url: str, **declared: Any) -> None:
         self.operation = Operation(**declared)

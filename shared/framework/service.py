@@ -12,6 +12,7 @@ from nameko.extensions import DependencyProvider
 from shared import logs, metrics, operations
 from shared.framework.broker import Broker, BrokerExtension
 from shared.framework.rabbitmq import RabbitMqBroker
+from shared.framework.server import listening_socket
 from shared.language.errors import Problem
 from shared.settings import Settings
 
@@ -45,7 +46,7 @@ class Operations(DependencyProvider):
         address = self.container.config["OPERATIONS_ADDRESS"]
         if self.serves_itself and address is not None:
             application = operations.wsgi_application(self.states)
-            listening = eventlet.listen(address)
+            listening = listening_socket(*address)
             self.container.spawn_managed_thread(
                 lambda: wsgi.server(listening, application, log_output=False, socket_timeout=10, debug=False)
             )

@@ -46,6 +46,11 @@ def vietnam_day(moment: datetime) -> date:
     return moment.astimezone(VIETNAM).date()
 
 
+def vietnam_midnight(moment: datetime) -> datetime:
+    """Return when the day that it is in Vietnam began."""
+    return moment.astimezone(VIETNAM).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def rfc3339(moment: datetime | str) -> str:
     """Return a UTC time, or one in ISO format, as RFC 3339 to the millisecond."""
     at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment

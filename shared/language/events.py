@@ -55,6 +55,35 @@ class DeclarationSubmitted(Event, by="registration"):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RegistrationRepeated(Event, by="registration"):
+    """Somebody declared a registration under an insurance code that has an account, which ``contact`` reaches.
+
+    Whoever declared is not told; ``same_phone`` says whether they declared with the account's own number.
+    """
+
+    declaration_id: str
+    number: str
+    account_id: str
+    contact: Contact
+    same_phone: bool
+    agency: Agency
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReminderRequested(Event, by="approval"):
+    """An officer had number and tracking code sent again, because the applicant has them no more."""
+
+    reminder_id: str
+    declaration_id: str
+    number: str
+    tracking_code: str
+    kind: str
+    contact: Contact
+    agency: Agency
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeclarationReceived(Event, by="approval"):
     """An officer received the declaration; it is assigned to them."""
 

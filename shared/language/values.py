@@ -1,5 +1,6 @@
 """Values that all services speak of, and how they are written. docs/words.md explains each name."""
 
+import hmac
 import re
 import uuid
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from shared.language.clock import HANDLING_DAYS, working_days_before
 
 INSURANCE_CODE = re.compile(r"[0-9]{10}")  # I1: ten digits, no published check digit (I3)
 WRITTEN_NUMBER = re.compile(r"\+?[0-9 ().-]+")  # phonenumbers would also read letters, as on old keypads
+SEPARATORS = re.compile(r"[\s-]")  # people write codes in groups
 AGENCY_CODE = re.compile(r"[0-9]{3}|[0-9]{5}")
 LARGEST_PICTURE = 8 * 1024 * 1024  # bytes
 
@@ -117,6 +119,15 @@ def mobile_number(text: str) -> str | None:
     if phonenumbers.number_type(number) != phonenumbers.PhoneNumberType.MOBILE:
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def is_tracking_code(given: str, number: str, tracking_code: str) -> bool:
+    """Say whether somebody knows the tracking code of a declaration.
+
+    Upper or lower case, with or without spaces and hyphens; and as the QR of the form has it, after the number.
+    """
+    plain = SEPARATORS.sub("", given).upper().removeprefix(SEPARATORS.sub("", number))
+    return bool(tracking_code) and hmac.compare_digest(plain.encode(), tracking_code.encode())
 
 
 def masked_phone(phone: str) -> str:

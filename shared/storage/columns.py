@@ -1,10 +1,11 @@
-"""Column types that every service's tables use."""
+"""Column types that every service's tables use, and the INSERT of their dialect."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite counts only INTEGER keys up by itself
 
@@ -37,3 +38,8 @@ class JsonOf(sa.TypeDecorator[Any]):
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:
         return None if value is None else msgspec.convert(value, self.kind)
+
+
+def insert_on(dialect: str, table: sa.Table) -> Any:
+    """Return the INSERT of a dialect that knows ``ON CONFLICT``."""
+    return (postgresql if dialect == "postgresql" else sqlite).insert(table)

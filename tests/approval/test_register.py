@@ -1,6 +1,7 @@
 """Matching a declaration with the household register (S72-S74)."""
 
 import unicodedata
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,8 @@ from services.approval.domain.register import Match, Person, check_person, compa
 from shared.language.errors import Refused
 from tests.support.people import INSURANCE_CODE
 
-PERSON = Person(INSURANCE_CODE, "Đặng Thị Hồng", "1990-03-12", "female")
+ID_NUMBER = "079190000017"
+PERSON = Person(INSURANCE_CODE, "Đặng Thị Hồng", "1990-03-12", "female", ID_NUMBER)
 
 
 @pytest.mark.parametrize(
@@ -22,23 +24,44 @@ PERSON = Person(INSURANCE_CODE, "Đặng Thị Hồng", "1990-03-12", "female")
     ids=["the same", "upper case", "spaces", "decomposed"],
 )
 def test_a_name_matches_in_any_case_spaces_and_unicode_form(name):
-    assert compare(PERSON, name) == Match.MATCHES
-    assert check_person(PERSON, name) == PERSON
+    assert compare(PERSON, name, ID_NUMBER) == Match.MATCHES
+    assert check_person(PERSON, name, ID_NUMBER) == PERSON
 
 
 @pytest.mark.parametrize("name", ["Dang Thi Hong", "Đặng Thị Hông", "Đặng Hồng", "Đặng Thị Hồng A", ""])
 def test_a_name_with_other_words_or_accents_does_not_match(name):
-    assert compare(PERSON, name) == Match.NAME_MISMATCH
+    assert compare(PERSON, name, ID_NUMBER) == Match.NAME_MISMATCH
     with pytest.raises(Refused) as refusal:
-        check_person(PERSON, name)
+        check_person(PERSON, name, ID_NUMBER)
     assert refusal.value.code == "name_mismatch"
 
 
 def test_a_code_that_nobody_has_is_not_registered():
-    assert compare(None, "Đặng Thị Hồng") == Match.CODE_NOT_REGISTERED
+    assert compare(None, "Đặng Thị Hồng", ID_NUMBER) == Match.CODE_NOT_REGISTERED
     with pytest.raises(Refused) as refusal:
-        check_person(None, "Đặng Thị Hồng")
+        check_person(None, "Đặng Thị Hồng", ID_NUMBER)
     assert refusal.value.code == "code_not_registered"
+
+
+def test_another_id_number_does_not_match():
+    assert compare(PERSON, PERSON.full_name, "079190000018") == Match.ID_MISMATCH
+    with pytest.raises(Refused) as refusal:
+        check_person(PERSON, PERSON.full_name, "079190000018")
+    assert refusal.value.code == "id_mismatch"
+
+
+@pytest.mark.parametrize(
+    ("known", "declared"),
+    [(None, ID_NUMBER), ("", ID_NUMBER), (" 079190000017 ", ID_NUMBER), ("c1234567", "C1234567")],
+    ids=["unknown", "empty", "padded", "lower case"],
+)
+def test_an_id_number_matches_where_the_register_has_no_other(known, declared):
+    assert compare(replace(PERSON, id_number=known), PERSON.full_name, declared) == Match.MATCHES
+
+
+@pytest.mark.parametrize("declared", ["012345678", "C1234567"], ids=["cmnd", "passport"])
+def test_a_paper_of_another_kind_says_nothing_of_the_one_the_register_knows(declared):
+    assert compare(PERSON, PERSON.full_name, declared) == Match.MATCHES
 
 
 @pytest.mark.parametrize("text", ["1990-03-12", "1990", "2024-02-29"])

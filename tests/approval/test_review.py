@@ -7,7 +7,7 @@ import pytest
 
 from services.approval.domain.register import Person
 from services.approval.domain.review import Dossier, Review, is_own_picture, open_review, own_picture_key
-from shared.language.errors import FieldError, NotFound, Refused
+from shared.language.errors import FieldError, Invalid, NotFound, Refused
 from shared.language.events import (
     DeclarationApproved,
     DeclarationReceived,
@@ -15,6 +15,7 @@ from shared.language.events import (
     DeclarationReturned,
     DeclarationSubmitted,
     PhotoReplaced,
+    ReminderRequested,
 )
 from shared.language.values import Condition, Status
 from tests.support.events import AT
@@ -24,11 +25,12 @@ LATER = AT + timedelta(days=1)
 DEADLINE = AT + timedelta(days=10)
 ABOUT = {"declaration_id": "declaration-1", "number": "2026-0000001"}
 PHOTOS = {"portrait": "uploads/portrait/1.jpg", "id_front": "uploads/id_front/2.jpg"}
+CODE = "ABCDEFGH23"
 OFFICER, COLLEAGUE = "canbo.mau", "canbo.khac"
 PERSON = Person(INSURANCE_CODE, "TRẦN THỊ MẪU", "1990-03-12", "female")
 SUBMITTED = DeclarationSubmitted(
     **ABOUT,
-    tracking_code="ABCDEFGH23",
+    tracking_code=CODE,
     kind="register",
     insurance_code=INSURANCE_CODE,
     full_name=FULL_NAME,
@@ -60,7 +62,8 @@ def replace_portrait(review, *, officer=OFFICER, at=LATER):
 
 
 def check(review, *, officer=OFFICER, at=LATER, **said):
-    return review.check_approvable(officer, **{"identity_checked": True, "confirmed": False} | said, at=at)
+    usual = {"identity_checked": True, "tracking_code": CODE, "confirmed": False}
+    return review.check_approvable(officer, **usual | said, at=at)
 
 
 ACTS = {
@@ -84,7 +87,7 @@ every_ending = pytest.mark.parametrize("ending", ENDINGS)
 def refused(act, review, **how):
     """Do what must be refused and must change nothing; return the refusal."""
     before = replace(review)
-    with pytest.raises((Refused, NotFound)) as refusal:
+    with pytest.raises((Refused, NotFound, Invalid)) as refusal:
         act(review, **how)
     assert review == before
     return refusal.value
@@ -102,7 +105,7 @@ def test_a_submitted_declaration_opens_a_review():
         insurance_code=INSURANCE_CODE,
         full_name=FULL_NAME,
         name_key="tran thi mau",
-        dossier=Dossier(ID_DOCUMENT, ADDRESS, CONTACT, PHOTOS),
+        dossier=Dossier(ID_DOCUMENT, ADDRESS, CONTACT, PHOTOS, CODE),
         submitted_at=AT,
         expires_at=DEADLINE,
         status=Status.PENDING,
@@ -190,7 +193,7 @@ def test_nothing_is_done_from_the_deadline_on(review, act):
 
 def test_a_photo_is_replaced_and_the_others_stay(review):
     assert replace_portrait(review) == PhotoReplaced(**ABOUT, purpose="portrait", upload_id="upload-9", at=LATER)
-    assert review.dossier == Dossier(ID_DOCUMENT, ADDRESS, CONTACT, PHOTOS | {"portrait": "reviews/new.jpg"})
+    assert review.dossier == Dossier(ID_DOCUMENT, ADDRESS, CONTACT, PHOTOS | {"portrait": "reviews/new.jpg"}, CODE)
     assert review.history[-1] == {"at": LATER.isoformat(), "what": "photo_replaced:portrait", "officer": OFFICER}
 
 
@@ -214,6 +217,36 @@ def test_an_approval_may_be_asked_for_once_the_identity_was_checked(review):
     refusal = refused(check, review, identity_checked=False)
     assert refusal.code == "identity_not_checked"
     assert refusal.errors == (FieldError("identity_checked", "must_be_accepted"),)
+
+
+@pytest.mark.parametrize("given", [None, ""])
+def test_a_registration_is_not_approved_without_a_tracking_code(review, given):
+    refusal = refused(check, review, tracking_code=given)
+    assert (type(refusal), refusal.errors) == (Invalid, (FieldError("tracking_code", "required"),))
+
+
+@pytest.mark.parametrize("kind", ["child", "adjust", "stop"])
+def test_an_account_holder_proved_it_by_otp_and_needs_no_tracking_code(review, kind):
+    review.kind = kind
+    assert check(review, tracking_code=None, confirmed=True) is None
+    assert review.is_proven_by(None)
+
+
+@pytest.mark.parametrize(
+    "given", [CODE, "abcde fgh23", "ABCD-EFGH-23", "2026-0000001 ABCDEFGH23", "20260000001abcdefgh23"]
+)
+def test_a_tracking_code_is_known_typed_or_scanned(review, given):
+    assert review.is_proven_by(given)
+
+
+@pytest.mark.parametrize("given", ["ABCDEFGH24", "", None, "2026-0000002 ABCDEFGH23", "ẢBCDEFGH23", "ABCDEFGH233"])
+def test_a_wrong_tracking_code_proves_nothing(review, given):
+    assert not review.is_proven_by(given)
+
+
+def test_without_a_tracking_code_of_its_own_a_dossier_is_proven_by_nothing(review):
+    review.dossier = replace(review.dossier, tracking_code="")
+    assert not review.is_proven_by("")
 
 
 def test_a_change_is_approved_only_where_it_is_confirmed(review):
@@ -248,6 +281,37 @@ def test_an_approved_review_says_who_decided_and_when(review):
     assert (review.status, review.decided_at, review.decided_by) == (Status.APPROVED, LATER, OFFICER)
     assert (review.reason, review.assigned_to, review.version) == (None, OFFICER, 1)
     assert review.history[-1] == {"at": LATER.isoformat(), "what": "approved", "officer": OFFICER}
+
+
+# reminded, and overtaken
+
+
+def test_a_reminder_has_the_code_sent_to_the_declared_phone_again(review):
+    assert review.remind(COLLEAGUE, reminder_id="reminder-1", at=LATER) == ReminderRequested(
+        reminder_id="reminder-1",
+        **ABOUT,
+        tracking_code=CODE,
+        kind="register",
+        contact=CONTACT,
+        agency=AGENCY,
+        expires_at=DEADLINE,
+        at=LATER,
+    )
+    assert review.history[-1] == {"at": LATER.isoformat(), "what": "reminded", "officer": COLLEAGUE}
+
+
+@every_ending
+def test_after_the_end_nobody_is_reminded(review, ending):
+    ENDINGS[ending](review)
+    assert refused(lambda one: one.remind(OFFICER, reminder_id="r", at=LATER), review).code == "already_decided"
+
+
+def test_a_declaration_gives_way_to_another_of_its_code_whoever_has_it(review):
+    review.receive(COLLEAGUE, at=AT)
+    event = review.give_way(LATER)
+    assert (event.reason, event.officer, event.contact) == ("another_declaration_approved", "", CONTACT)
+    assert (review.status, review.reason) == (Status.REJECTED, "another_declaration_approved")
+    assert review.history[-1] == {"at": LATER.isoformat(), "what": "rejected", "officer": ""}
 
 
 # rejected

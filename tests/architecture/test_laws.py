@@ -48,7 +48,6 @@ PROBLEMS = {kind.__name__: kind for kind in errors.KINDS.values()} | {"Problem":
 # Codes that an expression stands for; an expression that is not here is an unknown code, and the law says so.
 SPELLED = {
     "match": set(map(str, Match)) - {str(Match.MATCHES), str(Match.UNAVAILABLE)},
-    "obstacle": {"account_exists", "declaration_pending"},
     "f'not_a_{document.type}'": {f"not_a_{kind}" for kind in ID_NUMBERS},
     "str(messages[0])": {forms.REQUIRED, forms.NULL, forms.WRONG_TYPE, forms.UNKNOWN},
     "messages[0].code": set(),  # refused elsewhere, passed on

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from services.notification import clients
+from services.notification.service import message_budget
 from services.registration.domain.declaration import Applicant, Declaration
 from services.registration.domain.upload import Upload, form_key
 from shared.framework.workers import WorkerPool
@@ -27,6 +28,8 @@ PHOTO = "reviews/portrait.jpg"  # brought by an officer, so the approval service
 
 EVENTS = {
     "declaration_submitted": events.declaration_submitted(photos={"portrait": PHOTO}, form_key=form_key(DECLARATION)),
+    "registration_repeated": events.registration_repeated(),
+    "reminder_requested": events.reminder_requested(at=LATER),
     "declaration_received": events.declaration_received(at=LATER),
     "declaration_returned": events.declaration_returned(at=LATER),
     "photo_replaced": PhotoReplaced(
@@ -104,6 +107,7 @@ def prepare_notification(service, settings):
     service.sms, service.mail = clients.sms_carriers(settings), clients.mail_carriers(settings)
     service.public_url, service.sms_accents, service.delays = settings.public, settings.sms_accents, settings.delays
     service.carrier_timeout, service.settle_after = settings.carrier_timeout, settings.settle_after
+    service.budget = message_budget(settings)
     service.workers = WorkerPool(1)
     service.workers.stop()
 
@@ -116,6 +120,7 @@ def declaration():
         kind="register",
         agency=people.AGENCY,
         insurance_code=people.INSURANCE_CODE,
+        phone=people.CONTACT.phone,
         applicant=Applicant(people.FULL_NAME, people.ID_DOCUMENT, people.ADDRESS, people.CONTACT, {"portrait": "u"}),
         submitted_at=events.AT,
         expires_at=events.AT + timedelta(days=10),
@@ -163,6 +168,8 @@ def what_follows(service, name):
     """Return what a service hears after an event, in the order of the story."""
     story = {
         "declaration_submitted": ["declaration_withdrawn"],
+        "registration_repeated": ["declaration_withdrawn"],
+        "reminder_requested": ["declaration_withdrawn"],
         "declaration_received": ["declaration_returned", "declaration_approved"],
         "declaration_returned": ["declaration_approved"],
         "declaration_approved": ["card_issued"],

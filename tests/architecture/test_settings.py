@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from services import SERVICES
+from services.gateway.limits import REQUEST_LIMITS
 from shared.settings import Settings
 from tests.architecture.sources import trees
 from vssid import documents
@@ -83,7 +84,7 @@ def needed(service):
             elif isinstance(node, ast.Call) and ast.unparse(node.func) == "every" and not node.args:
                 names.add("timer_seconds")
     if service == "gateway":
-        names |= {name for name in SETTINGS if name.startswith("limit_")}  # read by name, services/gateway/limits.py
+        names |= {f"limit_{name}" for name in REQUEST_LIMITS}  # read by name
     return resolved(names) | provided | EVERYWHERE
 
 

@@ -36,6 +36,7 @@ class Walk:
     visible: float = 0.0
     approved: float = 0.0
     number: str = ""
+    tracking_code: str = ""
     probed: bool = False
 
 
@@ -106,7 +107,9 @@ class Ways:
         if stage == "receive":
             return request("PUT", f"{path}/assignment", headers={**self.headers, "Content-Length": "0"})
         walk.approved = walk.approved or now
-        return request("POST", f"{path}/approval", {"identity_checked": True}, self.headers)
+        return request(
+            "POST", f"{path}/approval", {"identity_checked": True, "tracking_code": walk.tracking_code}, self.headers
+        )
 
     def _submission(self, now: float) -> tuple[bytes, Any] | None:
         if not self._due or self._due[0].due > now or self._under_way["submit"] >= SUBMITTERS:
@@ -128,7 +131,8 @@ class Ways:
         if not good:
             self._put_off("submit", walk, now)
             return
-        walk.submitted, walk.number = now, orjson.loads(body)["number"]
+        answer = orjson.loads(body)
+        walk.submitted, walk.number, walk.tracking_code = now, answer["number"], answer["tracking_code"]
         self.outcome.took.append(now - walk.due)
         self._by_number[walk.number] = walk
         if walk.probed:

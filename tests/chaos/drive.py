@@ -50,8 +50,10 @@ class PatientWalk(Walk):
         self._answers.add(str(answer.status_code), path)
         return answer
 
-    def approve(self, number: str) -> None:
+    def approve(self, declaration: dict[str, Any]) -> None:
         """Wait for the review, take it and approve it; an approval whose answer was lost stands."""
+        number = declaration["number"]
+        decision = {"identity_checked": True, "tracking_code": declaration["tracking_code"]}
         review, end = f"/officer/reviews/{number}", time.monotonic() + GIVES_UP_AFTER
         while not self._is_open(review):
             if time.monotonic() > end:
@@ -59,7 +61,7 @@ class PatientWalk(Walk):
             time.sleep(0.2)
         self.call("PUT", f"{review}/assignment", 200, headers=self.officer_headers)
         try:
-            self.call("POST", f"{review}/approval", 200, headers=self.officer_headers, json={"identity_checked": True})
+            self.call("POST", f"{review}/approval", 200, headers=self.officer_headers, json=decision)
         except StepFailed:
             if self.call("GET", review, 200, headers=self.officer_headers)["status"] != "approved":
                 raise
@@ -144,9 +146,10 @@ class Drive:
     def _whole_way(self, person: DemoPerson) -> None:
         try:
             walk = PatientWalk(self.url, self.answers, self.officer)
-            number = walk.submit(person, AGENCY)["number"]
+            declared = walk.submit(person, AGENCY)
+            number = declared["number"]
             self.declared[number] = person
-            walk.approve(number)
+            walk.approve(declared)
             self.decided.add(number)
         except Exception as error:
             self.lost.append(f"{person.insurance_code}: {type(error).__name__}: {error}")

@@ -76,7 +76,9 @@ def test_a_generated_python_client_takes_a_declaration_from_upload_to_approval(s
     get_review = client_package("api.officer.get_review").sync
     until(lambda: isinstance(get_review(submitted.number, client=officer), models.ReviewMessagesView), "the review")
     decision = client_package("api.officer.approve_declaration").sync(
-        submitted.number, client=officer, body=models.ApprovalForm(identity_checked=True)
+        submitted.number,
+        client=officer,
+        body=models.ApprovalForm(identity_checked=True, tracking_code=submitted.tracking_code),
     )
     assert decision == models.DecisionView(status=models.DecisionViewStatus.APPROVED)
 

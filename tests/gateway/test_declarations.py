@@ -384,12 +384,10 @@ def test_somebody_who_waits_cannot_declare_again(system):
     system.problem("POST", "/declarations", 409, "declaration_pending", json=who.declaration(system.photos()))
 
 
-def test_somebody_with_an_account_cannot_declare_again(system, officer):
-    declared = system.submit()
-    officer.approve(declared)
-    until(lambda: "account_activated" in system.history(declared), "the account")
-    again = declared["who"].declaration(system.photos())
-    system.problem("POST", "/declarations", 409, "account_exists", json=again)
+def test_another_phone_may_declare_for_the_same_person(system):
+    who = system.submit()["who"]
+    assert system.submit(who, phone="0987000005")["status"] == "pending"
+    assert waiting(system, who) == 2
 
 
 def test_of_two_declarations_of_one_person_at_the_same_instant_one_stands(system):
@@ -465,6 +463,13 @@ def test_the_same_key_and_body_give_the_first_answer_again(system):
     assert done(first, 201) == done(again, 201)
     assert first.headers["Location"] == again.headers["Location"]
     assert waiting(system, who) == 1
+
+
+def test_a_first_answer_that_is_given_again_says_what_became_of_the_declaration(system):
+    body, key = system.newcomer().declaration(system.photos()), "khoa-rut-ho-so"
+    first = done(keyed(system, body, key), 201)
+    assert system.call("DELETE", f"/declarations/{first['number']}", params=code_of(first)).status_code == 204
+    assert done(keyed(system, body, key), 201) == first | {"status": "withdrawn", "condition": None}
 
 
 def test_the_same_body_in_another_order_is_the_same_body(system):
@@ -605,7 +610,15 @@ def test_a_withdrawn_declaration_has_no_form_any_more(system):
     declared = system.submit()
     assert system.call("DELETE", f"/declarations/{declared['number']}", params=code_of(declared)).status_code == 204
     answer = system.call("GET", f"/declarations/{declared['number']}/form.pdf", params=code_of(declared))
-    refused(answer, 404, "personal_data_deleted")
+    refused(answer, 409, "already_decided")
+
+
+def test_a_decided_declaration_has_no_form_any_more(system, officer):
+    declared = system.submit()
+    officer.reject(declared, "Thiếu chữ ký")
+    until(lambda: system.declaration(declared)["status"] == "rejected", "the rejection")
+    answer = system.call("GET", f"/declarations/{declared['number']}/form.pdf", params=code_of(declared))
+    refused(answer, 409, "already_decided")
 
 
 def test_a_decided_declaration_cannot_be_withdrawn(system, officer):

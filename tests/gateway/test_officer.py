@@ -30,6 +30,7 @@ CALLS = (
     ("PUT", f"/reviews/{NOWHERE}/photos/portrait"),
     ("POST", f"/reviews/{NOWHERE}/approval"),
     ("POST", f"/reviews/{NOWHERE}/rejection"),
+    ("POST", f"/reviews/{NOWHERE}/reminder"),
     ("DELETE", "/sessions/current"),
 )
 BODIES = {
@@ -37,6 +38,10 @@ BODIES = {
     "approval": APPROVAL,
     "rejection": {"reason": "a"},
 }
+
+
+def approval_of(declared):
+    return APPROVAL | code_of(declared)
 
 
 def knock(system, username, password):
@@ -240,6 +245,8 @@ def test_a_line_of_the_queue_says_what_an_officer_needs(officer, queue):
         "submitted_at",
         "expires_at",
         "assigned_to",
+        "others_pending",
+        "account_exists",
     }
     assert line["insurance_code"] == queue[0]["who"].insurance_code
     assert (line["kind"], line["status"], line["condition"]) == ("register", "pending", "awaiting_visit")
@@ -406,7 +413,8 @@ def test_a_dossier_shows_everything_declared(system, officer, declared):
     assert (review["full_name"], review["phone"], review["email"]) == (who.full_name, who.phone, who.email)
     assert review["id_document"] == {"type": "cccd", "number": who.id_number}
     assert review["address"]["street"] == "12 Đường Mẫu"
-    assert review["register_check"] == {"result": "matches"}
+    assert review["register_check"] == {"result": "matches", "id_number": who.id_number}
+    assert (review["others_pending"], review["account_exists"]) == (0, False)
     assert [entry["what"] for entry in review["history"]] == ["submitted"]
     assert set(review["photos"]) == {"portrait", "id_front", "id_back"}
 
@@ -415,7 +423,10 @@ def test_a_dossier_shows_what_the_register_says(system, officer):
     unknown = system.submit(system.unregistered())
     other_name = system.submit(full_name="Tên Khác Hẳn")
     assert officer.review(unknown)["register_check"] == {"result": "code_not_registered"}
-    assert officer.review(other_name)["register_check"] == {"result": "name_mismatch"}
+    assert officer.review(other_name)["register_check"] == {
+        "result": "name_mismatch",
+        "id_number": other_name["who"].id_number,
+    }
 
 
 def test_an_officer_takes_a_dossier_and_gives_it_back(system, officer, declared):
@@ -497,7 +508,7 @@ def test_a_link_is_of_no_use_after_its_time(system, officer, declared):
 
 def test_an_officer_replaces_a_picture(system, officer, declared):
     before = officer.review(declared)
-    shown = picture("PNG", (30, 20))
+    shown = picture("PNG", (300, 200))
     upload_id = done(system.upload("portrait", shown), 201)["upload_id"]
     answer = officer.call("PUT", review_path(declared, "/photos/portrait"), json={"upload_id": upload_id})
     assert done(answer)["number"] == declared["number"]
@@ -577,7 +588,7 @@ def test_true_is_true_and_nothing_like_it(officer, declared, field, said):
 def test_a_code_the_register_does_not_know_is_not_approved(system, officer):
     declared = system.submit(system.unregistered())
     officer.review(declared)
-    officer.problem("POST", review_path(declared, "/approval"), 409, "code_not_registered", json=APPROVAL)
+    officer.problem("POST", review_path(declared, "/approval"), 409, "code_not_registered", json=approval_of(declared))
     assert officer.review(declared)["status"] == "pending"
     assert len(system.sms_to(declared["who"].phone)) <= 1
 
@@ -587,7 +598,7 @@ def test_another_name_than_the_registers_is_not_approved(system, officer):
     for name in ("Tên Khác Hẳn", who.full_name.replace("ễ", "ê").replace("ầ", "â").replace("Đ", "D") + " A"):
         declared = system.submit(who, full_name=name)
         officer.review(declared)
-        officer.problem("POST", review_path(declared, "/approval"), 409, "name_mismatch", json=APPROVAL)
+        officer.problem("POST", review_path(declared, "/approval"), 409, "name_mismatch", json=approval_of(declared))
         assert system.call("DELETE", f"/declarations/{declared['number']}", params=code_of(declared)).status_code == 204
 
 
@@ -595,6 +606,131 @@ def test_a_name_is_the_same_in_any_case_spaces_and_unicode_form(system, officer)
     who = system.newcomer()
     declared = system.submit(who, full_name=f"  {who.full_name.upper().replace(' ', '   ')} ")
     officer.approve(declared)
+
+
+# who comes is who declared
+
+
+def test_a_wrong_tracking_code_approves_nobody_and_locks_after_five(system, officer, colleague, declared):
+    path = review_path(declared, "/approval")
+    for decider in (officer, colleague, officer, colleague, officer):
+        problem = decider.problem("POST", path, 409, "wrong_tracking_code", json=APPROVAL | {"tracking_code": "A" * 10})
+        assert fields_refused(problem) == {"tracking_code": "wrong_tracking_code"}
+    for body in (APPROVAL | {"tracking_code": "A" * 10}, approval_of(declared)):
+        answer = officer.call("POST", path, json=body)
+        refused(answer, 423, "locked")
+        assert 0 < int(answer.headers["Retry-After"]) <= 3600
+    assert officer.review(declared)["status"] == "pending"
+    officer.reject(declared, "Không có mã tra cứu")  # which needs no code
+
+
+def test_of_many_wrong_codes_at_the_same_instant_five_are_compared(officer, declared):
+    path, wrong = review_path(declared, "/approval"), APPROVAL | {"tracking_code": "A" * 10}
+    answers = at_once(*[lambda: officer.call("POST", path, json=wrong)] * 9)
+    assert sorted(answer.status_code for answer in answers) == [409] * 5 + [423] * 4
+
+
+def test_the_tracking_code_is_compulsory(officer, declared):
+    problem = officer.problem("POST", review_path(declared, "/approval"), 400, "invalid_request", json=APPROVAL)
+    assert fields_refused(problem) == {"tracking_code": "required"}
+
+
+def test_the_code_of_another_declaration_of_the_same_person_is_wrong(system, officer):
+    who = system.newcomer()
+    theirs, strangers = system.submit(who), system.submit(who, phone="0987000001")
+    officer.review(strangers)
+    officer.problem("POST", review_path(strangers, "/approval"), 409, "wrong_tracking_code", json=approval_of(theirs))
+
+
+def test_another_id_number_than_the_registers_is_not_approved(system, officer):
+    declared = system.submit(id_document={"type": "cccd", "number": "079185999999"})
+    shown = officer.review(declared)["register_check"]
+    assert shown == {"result": "id_mismatch", "id_number": declared["who"].id_number}
+    officer.problem("POST", review_path(declared, "/approval"), 409, "id_mismatch", json=approval_of(declared))
+    assert officer.review(declared)["status"] == "pending"
+
+
+def test_a_stranger_who_declares_for_somebody_neither_gets_the_account_nor_stands_in_the_way(system, officer, stranger):
+    who = system.newcomer()
+    first = system.submit(who, phone="0987000002", email="nguoi.la@vidu.example")
+    elsewhere = system.submit(who, phone="0987000003", agency_code=OTHER_AGENCY_CODE)
+    theirs = system.submit(who)
+    for declared in (first, theirs):
+        until(
+            lambda one=declared: officer.review(one)["others_pending"] == 2, "the officer sees that there are several"
+        )
+    stranger.review(elsewhere)
+    listed = officer.reviews(insurance_code=who.insurance_code)
+    assert [(one["number"], one["others_pending"]) for one in listed] == [(first["number"], 2), (theirs["number"], 2)]
+
+    officer.approve(theirs)
+    until(lambda: "card_issued" in system.history(theirs), "the card")
+    for declared in (first, elsewhere):
+        until(lambda one=declared: system.declaration(one)["status"] == "rejected", "the others end")
+        assert system.declaration(declared)["reason"] == "another_declaration_approved"
+    until(lambda: len(system.sms_to("+84987000002")) == 2, "the stranger is told")
+    assert "khac cung ma so" in system.sms_to("+84987000002")[1]
+    assert ACCOUNT.search(" ".join(system.sms_to(who.phone)))
+    for phone in ("+84987000002", "+84987000003"):
+        assert not ACCOUNT.search(" ".join(system.sms_to(phone)))
+
+
+def test_whether_a_code_has_an_account_is_told_to_its_phone_and_to_officers_alone(system, officer):
+    who = system.newcomer()
+    first = system.submit(who)
+    officer.approve(first)
+    until(lambda: "card_issued" in system.history(first), "the card")
+    until(lambda: len(system.sms_to(who.phone)) == 2, "the account message")
+
+    again = system.submit(who, phone="0987000004")
+    assert set(again) == set(first)
+    assert (again["status"], again["condition"]) == ("pending", "awaiting_visit")
+    until(lambda: len(system.sms_to(who.phone)) == 3, "the account's phone is told")
+    assert "Co nguoi khai dang ky" in system.sms_to(who.phone)[2]
+    review = officer.review(again)
+    assert (review["account_exists"], review["others_pending"]) == (True, 0)
+    officer.problem("POST", review_path(again, "/approval"), 409, "account_exists", json=approval_of(again))
+    assert officer.review(again)["status"] == "pending"
+
+    own = system.submit(who)
+    until(lambda: len(system.sms_to(who.phone)) == 5, "the phone is told the code, and that there is an account")
+    assert any("da co tai khoan" in text for text in system.sms_to(who.phone)[3:])
+    assert officer.review(own)["others_pending"] == 1
+
+
+def test_of_approvals_of_one_code_at_the_same_instant_one_stands(system, officer, colleague):
+    who = system.newcomer()
+    rivals = [system.submit(who, phone=f"09870001{one:02d}") for one in range(4)]
+    for one in rivals:
+        officer.review(one)
+    answers = at_once(
+        *(
+            partial(decider.call, "POST", review_path(one, "/approval"), json=approval_of(one))
+            for decider, one in zip((officer, colleague) * 2, rivals, strict=True)
+        )
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
+    until(
+        lambda: sorted(system.declaration(one)["status"] for one in rivals) == ["approved"] + ["rejected"] * 3,
+        "one is approved, the others end",
+    )
+
+
+def test_a_reminder_sends_the_code_again_to_the_declared_phone(system, officer, declared):
+    who, path = declared["who"], review_path(declared, "/reminder")
+    for count in (2, 3, 4):
+        answer = officer.call("POST", path)
+        assert done(answer, 202) == {"sent_to": f"+84•••••{who.phone[-3:]}"}
+        until(lambda count=count: len(system.sms_to(who.phone)) == count, "the SMS")
+    assert len(set(system.sms_to(who.phone))) == 1
+    refused(officer.call("POST", path), 429, "too_many_requests")
+    assert [entry["what"] for entry in officer.review(declared)["history"]].count("reminded") == 3
+
+
+def test_nobody_is_reminded_of_what_is_decided_or_elsewhere(system, officer, stranger, declared):
+    stranger.problem("POST", review_path(declared, "/reminder"), 404, "not_found")
+    officer.reject(declared, "Thiếu chữ ký")
+    officer.problem("POST", review_path(declared, "/reminder"), 409, "already_decided")
 
 
 def test_an_approval_opens_an_account_and_tells_it_once(system, officer):
@@ -649,8 +785,8 @@ def test_of_decisions_at_the_same_instant_one_stands_and_is_told_once(system, of
     officer.review(declared)
     approval, rejection = review_path(declared, "/approval"), review_path(declared, "/rejection")
     answers = at_once(
-        lambda: officer.call("POST", approval, json=APPROVAL),
-        lambda: colleague.call("POST", approval, json=APPROVAL),
+        lambda: officer.call("POST", approval, json=approval_of(declared)),
+        lambda: colleague.call("POST", approval, json=approval_of(declared)),
         lambda: officer.call("POST", rejection, json={"reason": "Thiếu giấy tờ"}),
         lambda: colleague.call("POST", rejection, json={"reason": "Thiếu giấy tờ"}),
     )
@@ -791,7 +927,7 @@ def outside_declared(outside_system, outside_officer, register):
 def test_the_register_outside_is_asked_by_insurance_code(outside_system, outside_officer, outside_declared, register):
     who = outside_declared["who"]
     register.say, register.asked = known_as(who), []
-    assert outside_officer.review(outside_declared)["register_check"] == {"result": "matches"}
+    assert outside_officer.review(outside_declared)["register_check"]["result"] == "matches"
     outside_officer.approve(outside_declared)
     assert set(register.asked) == {f"/people/{who.insurance_code}"}
     until(lambda: "card_issued" in outside_system.history(outside_declared), "the card")
@@ -800,9 +936,16 @@ def test_the_register_outside_is_asked_by_insurance_code(outside_system, outside
 def test_a_register_that_knows_nobody_approves_nobody(outside_officer, outside_declared, register):
     register.say = (404, {})
     path = review_path(outside_declared, "/approval")
-    outside_officer.problem("POST", path, 409, "code_not_registered", json=APPROVAL)
+    decision = approval_of(outside_declared)
+    outside_officer.problem("POST", path, 409, "code_not_registered", json=decision)
     register.say = known_as(outside_declared["who"], full_name="Tên Khác Hẳn")
-    outside_officer.problem("POST", path, 409, "name_mismatch", json=APPROVAL)
+    outside_officer.problem("POST", path, 409, "name_mismatch", json=decision)
+    register.say = known_as(outside_declared["who"], id_number="079185999999")
+    outside_officer.problem("POST", path, 409, "id_mismatch", json=decision)
+    assert outside_officer.review(outside_declared)["register_check"] == {
+        "result": "id_mismatch",
+        "id_number": "079185999999",
+    }
 
 
 @contextmanager
@@ -821,7 +964,8 @@ def nothing_changed(system, officer, declared):
 def test_a_register_that_stalls_is_not_waited_for(outside_system, outside_officer, outside_declared, register, how):
     with nothing_changed(outside_system, outside_officer, outside_declared):
         register.say = how
-        answer = outside_officer.call("POST", review_path(outside_declared, "/approval"), json=APPROVAL)
+        decision = approval_of(outside_declared)
+        answer = outside_officer.call("POST", review_path(outside_declared, "/approval"), json=decision)
         register.say = (404, {})
     refused(answer, 503, "register_unavailable")
     assert int(answer.headers["Retry-After"]) > 0
@@ -834,7 +978,8 @@ def test_others_are_served_while_the_register_stalls(outside_system, outside_off
     def call(caller, *request, **options):
         answered.append(caller.call(*request, **options).status_code)
 
-    stalled = [partial(call, outside_officer, "POST", review_path(outside_declared, "/approval"), json=APPROVAL)] * 12
+    path, decision = review_path(outside_declared, "/approval"), approval_of(outside_declared)
+    stalled = [partial(call, outside_officer, "POST", path, json=decision)] * 12
     at_once(*stalled, *[partial(call, outside_system, "GET", "/provinces")] * 4)
     register.say = (404, {})
     assert answered == [200] * 4 + [503] * 12
@@ -866,7 +1011,8 @@ def test_a_register_that_answers_garbage_does_not_answer(
 ):
     with nothing_changed(outside_system, outside_officer, outside_declared):
         register.say = known_as(outside_declared["who"], **said) if isinstance(said, dict) else said
-        answer = outside_officer.call("POST", review_path(outside_declared, "/approval"), json=APPROVAL)
+        decision = approval_of(outside_declared)
+        answer = outside_officer.call("POST", review_path(outside_declared, "/approval"), json=decision)
         register.say = (404, {})
     refused(answer, 503, "register_unavailable")
 

@@ -297,7 +297,7 @@ def test_the_same_key_and_picture_give_the_first_upload_again(system):
 
 
 @pytest.mark.parametrize(
-    ("purpose", "content"), [("id_front", PICTURE), ("portrait", picture(size=(65, 48)))], ids=["purpose", "picture"]
+    ("purpose", "content"), [("id_front", PICTURE), ("portrait", picture(size=(650, 480)))], ids=["purpose", "picture"]
 )
 def test_a_key_cannot_be_used_for_another_upload(system, purpose, content):
     key = {"Idempotency-Key": f"anh-{purpose}-{len(content)}"}

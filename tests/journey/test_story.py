@@ -168,7 +168,7 @@ def only_the_shell_is_left(system, declared, status):
     until(lambda: not rows_that_hold(system, *personal_data_of(who)), "no row holds personal data")
     until(lambda: not stored(system), "no picture and no form is left")
     answer = system.call("GET", f"/declarations/{declared['number']}/form.pdf", params=code_of(declared))
-    assert answer.status_code == 404
+    assert (answer.status_code, answer.json()["code"]) == (409, "already_decided")
 
 
 def test_a_declaration_nobody_decides_expires_and_its_data_are_deleted(tmp_path):

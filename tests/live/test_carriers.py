@@ -50,7 +50,7 @@ def submit_all(system, people, officer, half, meanwhile):
         walk = Walk(system.url, as_officer=officer)
         declared = walk.submit(person, AGENCY)
         begun.release()
-        walk.approve(declared["number"])
+        walk.approve(declared)
         return declared
 
     with ThreadPoolExecutor(4) as pool:
@@ -102,7 +102,7 @@ def returned(system, first, second, officer, seed):
 
     def declare():
         person, walk = next(people), Walk(system.url, as_officer=officer)
-        walk.approve(walk.submit(person, AGENCY)["number"])
+        walk.approve(walk.submit(person, AGENCY))
         both = lambda: [sms for sms in (*first.messages(), *second.messages()) if sms.to == person.phone]  # noqa: E731
         until(lambda: len(both()) >= 2, "both SMS")
         system.until_quiet()

@@ -33,7 +33,7 @@ def test_nothing_is_lost_and_no_message_sent_twice_while_processes_are_killed(sy
     def whole_way(person):
         walk = Walk(system.url, as_officer=officer)
         declared = walk.submit(person, AGENCY)
-        walk.approve(declared["number"])
+        walk.approve(declared)
         return declared
 
     killer = threading.Thread(target=kill_at_random)

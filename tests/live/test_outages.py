@@ -63,7 +63,7 @@ def test_a_broker_that_fails_makes_nothing_hang_and_loses_nothing(system, outage
         system.broker.heal()
     for name in system.processes:
         system.until_ready(name)
-    Walk(system.url, as_officer=officer).approve(declared["number"])
+    Walk(system.url, as_officer=officer).approve(declared)
     until(lambda: "card_issued" in walk.history(declared), "the card is issued")
     until(lambda: sum(sms.to == person.phone for sms in system.texts.messages()) >= 2, "both SMS")
     system.until_quiet()
@@ -93,7 +93,7 @@ def test_a_poison_event_is_dead_after_its_last_attempt_while_others_flow(system)
     person = system.prepare(4, 1)[0]
     walk = Walk(system.url, as_officer=system.officer(4))
     declared = walk.submit(person, AGENCY)
-    walk.approve(declared["number"])
+    walk.approve(declared)
     until(lambda: "card_issued" in walk.history(declared), "a healthy declaration passes the poison")
 
     (line,) = until(system.dead, "the poison is in the dead queue")

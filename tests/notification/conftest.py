@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from services.notification import clients, models
 from services.notification.domain.message import Message
-from services.notification.service import Notification
+from services.notification.service import Notification, message_budget
 from shared.framework.workers import WorkerPool
 from shared.storage.files import FileStore
 from shared.storage.seals import Seal
@@ -33,6 +33,7 @@ def service_with(settings, database):
         service.sms, service.mail = clients.sms_carriers(chosen), clients.mail_carriers(chosen)
         service.workers = WorkerPool(8)
         service.public_url, service.sms_accents, service.delays = chosen.public, chosen.sms_accents, chosen.delays
+        service.budget = message_budget(chosen)
         service.carrier_timeout, service.settle_after = chosen.carrier_timeout, chosen.settle_after
         made.append(service)
         return service

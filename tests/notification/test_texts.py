@@ -8,12 +8,19 @@ from html import unescape
 import pytest
 
 from services.notification.domain.message import with_password
-from services.notification.domain.occasion import activated, expired, rejected, submitted
+from services.notification.domain.occasion import activated, expired, rejected, repeated, submitted
 from services.notification.domain.sms import is_gsm, segments
 from services.notification.media import mail_from
 from shared.language.events import AccountActivated
 from shared.language.values import Agency
-from tests.support.events import account_activated, declaration_expired, declaration_rejected, declaration_submitted
+from tests.support.events import (
+    account_activated,
+    declaration_expired,
+    declaration_rejected,
+    declaration_submitted,
+    registration_repeated,
+    reminder_requested,
+)
 from tests.support.people import AGENCY, CONTACT
 
 PUBLIC = "http://127.0.0.1:8000"
@@ -30,6 +37,8 @@ def mail_of(occasion):
 def every_occasion(**changes):
     return [
         submitted(declaration_submitted(**changes), PUBLIC),
+        repeated(registration_repeated(**{name: value for name, value in changes.items() if name != "full_name"})),
+        rejected(declaration_rejected(**changes, reason="another_declaration_approved")),
         activated(account_activated(**changes)),
         rejected(declaration_rejected(**changes)),
         expired(declaration_expired(**changes)),
@@ -38,9 +47,50 @@ def every_occasion(**changes):
 
 def test_after_submission_the_sms_says_where_by_when_and_with_what():
     assert submitted(declaration_submitted(), PUBLIC).sms(accents=False) == (
-        "BHXH VN: Da nhan to khai 2026-0000001. Mang giay to tuy than den BHXH Hoc Mon truoc 13/08/2026."
-        f" Khong cho ai biet mat khau. To khai: {LINK}"
+        "BHXH VN: Da nhan to khai. Ho so 2026-0000001 Ma ABCDEFGH23 (dua ma nay cho can bo). Mang giay to tuy than den"
+        f" BHXH Hoc Mon truoc 13/08/2026. Khong dua ma cho nguoi khac. To khai: {LINK}"
     )
+
+
+@pytest.mark.parametrize("contact", [CONTACT, ENGLISH], ids=["vi", "en"])
+def test_number_and_tracking_code_are_labelled_the_same_in_either_language(contact):
+    for event in (declaration_submitted(contact=contact), reminder_requested(contact=contact)):
+        text = submitted(event, PUBLIC).sms(accents=False)
+        found = re.search(r"Ho so (\S+) Ma (\S+) ", text)
+        assert found is not None
+        assert found.groups() == ("2026-0000001", "ABCDEFGH23")
+
+
+def test_a_reminder_says_the_same_as_the_first_message():
+    first, again = submitted(declaration_submitted(), PUBLIC), submitted(reminder_requested(), PUBLIC)
+    assert again.sms(accents=False) == first.sms(accents=False)
+    assert again.key != first.key
+
+
+def test_what_ends_because_another_was_approved_says_so():
+    text = rejected(declaration_rejected(reason="another_declaration_approved")).sms(accents=False)
+    assert text == (
+        "BHXH VN: To khai 2026-0000001 da ket thuc: mot to khai khac cung ma so BHXH da duoc duyet. Khong phai Ong/Ba?"
+        " Goi 1900 9068. Khong cho ai biet mat khau."
+    )
+
+
+@pytest.mark.parametrize(("same_phone", "said"), [(True, "Quen mat khau"), (False, "Co nguoi khai dang ky")])
+def test_the_holder_of_an_account_is_told_that_somebody_declared_again(same_phone, said):
+    occasion = repeated(registration_repeated(same_phone=same_phone))
+    assert said in occasion.sms(accents=False)
+    assert "2026-0000001" not in occasion.sms(accents=False) + mail_of(occasion).text  # it may be a stranger's
+
+
+@pytest.mark.parametrize("contact", [CONTACT, ENGLISH], ids=["vi", "en"])
+def test_nothing_the_applicant_wrote_comes_out_before_an_officer_saw_them(contact):
+    """The phone and the mail address may be a stranger's, and the name an advertisement."""
+    lure = "Nhận quà tại vaytien"
+    unseen = [one for one in every_occasion(contact=contact, full_name=lure) if not one.key.startswith("account_")]
+    assert len(unseen) == 5
+    for occasion in unseen:
+        everything = " ".join((occasion.sms(accents=True), mail_of(occasion).text, mail_of(occasion).html))
+        assert "vaytien" not in everything
 
 
 def test_the_day_is_the_day_in_vietnam():
@@ -91,9 +141,9 @@ def test_the_longest_agency_and_reason_stay_within_two_segments_without_accents(
 
 
 @pytest.mark.parametrize("contact", [CONTACT, ENGLISH], ids=["vi", "en"])
-def test_with_accents_only_the_message_with_the_link_takes_a_third_segment(contact):
+def test_with_accents_only_the_message_with_the_link_takes_more_than_two_segments(contact):
     first, *others = every_occasion(contact=contact, agency=LONGEST, number="2026-0000001")
-    assert segments(first.sms(accents=True)) == 3
+    assert segments(first.sms(accents=True)) == 4
     assert LINK in first.sms(accents=True)
     assert all(segments(one.sms(accents=True)) <= 2 for one in others)
 
@@ -113,7 +163,7 @@ def test_no_link_is_ever_sent_but_the_one_to_the_form(contact):
 
 @pytest.mark.parametrize("contact", [CONTACT, ENGLISH], ids=["vi", "en"])
 def test_every_short_message_and_mail_warns_to_keep_the_password(contact):
-    warning = re.compile("Khong cho ai biet mat khau|Never share your password")
+    warning = re.compile("Khong cho ai biet mat khau|Never share your password|Khong dua ma|Share it with nobody")
     for occasion in every_occasion(contact=contact):
         assert warning.search(occasion.sms(accents=False))
         assert re.search("mật khẩu|password", mail_of(occasion).text)
@@ -153,9 +203,9 @@ def test_the_mail_says_that_the_form_is_attached_only_when_it_is():
 
 def test_everything_declared_is_escaped_in_html():
     evil = "<script>alert(\"x\")</script> & 'y'"
-    page = mail_of(rejected(declaration_rejected(full_name=evil, reason=evil))).html
+    page = mail_of(rejected(declaration_rejected(reason=evil))).html
     assert "<script" not in page
-    assert page.count("&lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt; &amp; &#39;y&#39;") == 2
+    assert page.count("&lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt; &amp; &#39;y&#39;") == 1
 
 
 def test_braces_that_somebody_declared_stay_as_they_are():
@@ -178,7 +228,7 @@ def test_every_fact_is_in_the_text_and_in_the_html_once(contact):
 def test_the_plain_text_of_a_mail_reads_as_it_should():
     letter = replace(rejected(declaration_rejected(contact=ENGLISH)).letter(), link=("Open", "http://a/?b=1&c=2"))
     assert mail_from(letter).text == (
-        "Dear Trần Thị Mẫu,\n"
+        "Dear Sir or Madam,\n"
         "\n"
         "We are sorry: your declaration was not approved, for the following reason.\n"
         "\n"
@@ -206,7 +256,9 @@ def test_a_link_in_a_mail_leads_where_it_should():
 
 
 def test_a_kind_of_declaration_we_do_not_know_yet_is_just_a_declaration():
-    assert "Da nhan to khai 2026-0000001" in submitted(declaration_submitted(kind="new"), PUBLIC).sms(accents=False)
+    assert "Da nhan to khai. Ho so 2026-0000001" in submitted(declaration_submitted(kind="new"), PUBLIC).sms(
+        accents=False
+    )
 
 
 def test_the_sealed_password_is_not_shown_by_accident():

@@ -43,6 +43,7 @@ def declaration():
         kind="register",
         agency=AGENCY,
         insurance_code=INSURANCE_CODE,
+        phone=CONTACT.phone,
         applicant=Applicant(
             full_name=FULL_NAME,
             id_document=ID_DOCUMENT,

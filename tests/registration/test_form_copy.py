@@ -4,8 +4,9 @@ import pytest
 
 from services.registration import service
 from services.registration.domain.upload import form_key
-from services.registration.service import Registration
+from services.registration.service import Registration, submission_limits
 from shared.framework.providers import GreenFileStore
+from shared.settings import read
 from tests.support.databases import announced
 from tests.support.people import declaration_form
 
@@ -14,6 +15,7 @@ from tests.support.people import declaration_form
 def registration(database, tmp_path):
     service = Registration()
     service.database, service.declaration_days, service.files = database, 10.0, GreenFileStore(tmp_path.as_uri())
+    service.limits = submission_limits(read({}))
     return service
 
 
@@ -22,7 +24,9 @@ def submitted(registration, database):
     """Submit a declaration; return its answer and the fact that was told."""
 
     def submit(**changes):
-        answer = registration.submit_declaration(declaration_form(**{"email_copy": True, **changes}), "vi", None)
+        answer = registration.submit_declaration(
+            declaration_form(**{"email_copy": True, **changes}), "vi", None, "192.0.2.1"
+        )
         (event,) = announced(database)
         return answer, event
 

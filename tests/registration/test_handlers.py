@@ -23,7 +23,7 @@ from services.registration.handlers.declaration import (
 from services.registration.handlers.upload import drop_replacement, drop_unused_uploads
 from services.registration.schemas.declaration import DeclarationForm
 from shared import forms
-from shared.language.errors import FieldError, Invalid, NotFound, Refused
+from shared.language.errors import FieldError, Invalid, NotFound, Refused, TooMany
 from shared.language.events import (
     CardIssued,
     DeclarationExpired,
@@ -33,8 +33,11 @@ from shared.language.events import (
     DeclarationSubmitted,
     DeclarationWithdrawn,
     PhotoReplaced,
+    RegistrationRepeated,
 )
+from shared.language.limits import Limit
 from shared.language.values import Address, Condition, Contact, Status
+from shared.storage.quotas import forget_quotas
 from tests.registration.rows import upload
 from tests.support.databases import announced
 from tests.support.events import AT, account_activated, declaration_approved
@@ -47,10 +50,10 @@ CONTACT = Contact(phone="+84912345678", email="tran.thi.mau@vidu.example", langu
 KEYS = {purpose: f"uploads/{purpose}/{upload_id}.jpg" for purpose, upload_id in PHOTOS.items()}
 
 
-def submit(database, *, at=AT, **changes):
+def submit(database, *, at=AT, counted=(), **changes):
     checked = forms.read(DeclarationForm, declaration_form(**changes)) | {"language": "en"}
     with database.begin() as session:
-        return submit_declaration(session, checked, days=10, at=at)
+        return submit_declaration(session, checked, days=10, counted=counted, at=at)
 
 
 def fresh_photos(database, count):
@@ -165,7 +168,7 @@ def test_an_agency_that_is_not_open_today_is_refused(database, agency):
     )
 
 
-def test_a_person_with_a_pending_declaration_cannot_submit_another(database):
+def test_a_phone_with_a_pending_declaration_of_a_code_cannot_submit_another(database):
     submit(database)
     with pytest.raises(Refused) as refusal:
         submit(database, photos=fresh_photos(database, 2))
@@ -173,11 +176,76 @@ def test_a_person_with_a_pending_declaration_cannot_submit_another(database):
     assert len(announced(database)) == rows(database, models.declarations) == 1
 
 
-def test_a_person_with_an_account_cannot_submit_a_declaration(database):
-    approve(database, submit(database))
-    with pytest.raises(Refused) as refusal:
-        submit(database, photos=fresh_photos(database, 2))
-    assert refusal.value.code == "account_exists"
+def test_other_phones_may_declare_for_the_same_code(database):
+    """Whoever does not hold the phone blocks nobody."""
+    first, second = submit(database), submit(database, phone="0987654321", photos=fresh_photos(database, 2))
+    assert (found(database, first).status, found(database, second).status) == (Status.PENDING, Status.PENDING)
+
+
+@pytest.mark.parametrize(("phone", "same"), [("+84912345678", True), ("+84987654321", False)])
+def test_a_declaration_for_a_code_with_an_account_is_accepted_and_the_account_is_told(database, phone, same):
+    opened = submit(database)
+    approve(database, opened)
+    again = submit(database, phone=phone, photos=fresh_photos(database, 2), at=LATER)
+    assert (again.status, again.expires_at) == (Status.PENDING, LATER + timedelta(days=10))
+    account = account_of(database)
+    submitted, told = announced(database)[-2:]
+    assert isinstance(submitted, DeclarationSubmitted)
+    assert told == RegistrationRepeated(
+        **about(again),
+        account_id=account.account_id,
+        contact=CONTACT,
+        same_phone=same,
+        agency=AGENCY,
+        at=LATER,
+    )
+
+
+# counted
+
+LIMIT = Limit("phone", 2, timedelta(days=1))
+
+
+def test_as_many_declarations_as_a_limit_says_are_accepted(database):
+    counted = [(LIMIT, CONTACT.phone)]
+    for count in (1, 2):
+        submit(database, insurance_code=f"790000001{count}", photos=fresh_photos(database, count), counted=counted)
+    photos = fresh_photos(database, 3)
+    with pytest.raises(TooMany) as refusal:
+        submit(database, photos=photos, counted=counted, at=LATER - timedelta(hours=1))
+    assert refusal.value.retry_after == 3600
+    assert rows(database, models.declarations) == 2
+    assert submit(database, photos=photos, counted=counted, at=LATER).status == Status.PENDING
+
+
+def test_what_was_refused_is_not_counted(database):
+    counted = [(LIMIT, CONTACT.phone)]
+    submit(database, counted=counted)
+    photos = fresh_photos(database, 2)
+    for _ in range(3):
+        with pytest.raises(Refused):
+            submit(database, photos=photos, counted=counted)
+        with pytest.raises(Refused):
+            submit(database, insurance_code="7900000025", counted=counted)  # its pictures are used
+    submit(database, insurance_code="7900000025", photos=fresh_photos(database, 3), counted=counted)
+
+
+def test_another_phone_is_counted_by_itself(database):
+    submit(database, counted=[(Limit("phone", 1, timedelta(days=1)), CONTACT.phone)])
+    other = [(Limit("phone", 1, timedelta(days=1)), "+84987654321")]
+    submit(database, insurance_code="7900000025", photos=fresh_photos(database, 2), counted=other)
+
+
+def test_counts_hold_no_phone_number_and_are_forgotten_with_their_window(database):
+    submit(database, counted=[(LIMIT, CONTACT.phone)])
+    with database.begin() as session:
+        (row,) = session.execute(sa.select(models.metadata.tables["quotas"])).all()
+        assert CONTACT.phone not in str(row)
+        forget_quotas(session, before=AT + timedelta(days=1))
+    assert rows(database, models.metadata.tables["quotas"]) == 1
+    with database.begin() as session:
+        forget_quotas(session, before=AT + timedelta(days=1, seconds=1))
+    assert rows(database, models.metadata.tables["quotas"]) == 0
 
 
 @pytest.mark.parametrize(

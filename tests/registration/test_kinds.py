@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.registration.domain.kinds import KINDS, Effect, Obstacle, WrongKind, check_effect, effect_of
+from services.registration.domain.kinds import KINDS, Effect, WrongKind, check_effect, effect_of
 from services.registration.media.picture import JPEG, PNG, WEBP
 from services.registration.schemas.declaration import FORMS, read_declaration
 from services.registration.service import Registration
@@ -23,10 +23,6 @@ def test_every_kind_brings_something_else_about():
         DeclarationKind.ADJUST: Effect.CHANGE_ACCOUNT,
         DeclarationKind.STOP: Effect.CLOSE_ACCOUNT,
     }
-
-
-def test_a_registration_is_stopped_by_an_account_and_by_a_pending_registration():
-    assert KINDS[DeclarationKind.REGISTER].obstacles == (Obstacle.ACCOUNT_EXISTS, Obstacle.DECLARATION_PENDING)
 
 
 def test_every_form_of_the_table_is_there_and_no_other():

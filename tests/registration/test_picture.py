@@ -131,10 +131,10 @@ def test_texts_inside_a_png_are_dropped():
     ],
 )
 def test_a_picture_is_turned_as_the_camera_was_held(name, orientation, corner):
-    image = Image.new("RGB", (120, 80), "white")
-    image.paste("red", (0, 0, 40, 40))
+    image = Image.new("RGB", (300, 200), "white")
+    image.paste("red", (0, 0, 100, 100))
     turned = opened(read_picture(encoded(image, name, exif=exif(orientation))).data).convert("RGB")
-    assert turned.size == ((120, 80) if orientation < 5 else (80, 120))
+    assert turned.size == ((300, 200) if orientation < 5 else (200, 300))
     across, down = corner
     red, green, _ = turned.getpixel((8 + across * (turned.width - 16), 8 + down * (turned.height - 16)))
     assert red > 200 > 60 > green
@@ -151,12 +151,21 @@ def test_a_large_picture_is_made_smaller_in_proportion(name, before, after):
 
 
 def test_a_small_picture_is_not_blown_up():
-    assert opened(read_picture(picture(size=(50, 60))).data).size == (50, 60)
+    assert opened(read_picture(picture(size=(200, 240))).data).size == (200, 240)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("size", [(199, 300), (300, 199), (1, 1)])
+def test_a_picture_on_which_nobody_can_be_known_is_refused(name, size):
+    with pytest.raises(Invalid) as refusal:
+        read_picture(picture(name, size))
+    assert refusal.value.code == "unreadable_image"
+    assert refusal.value.errors == (FieldError("file", "picture_too_small", {"limit": 200}),)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "I;16"])
 def test_every_colour_model_of_png_is_read(mode):
-    image = Image.new(mode, (60, 60)) if mode == "I;16" else Image.new("RGB", (60, 60)).convert(mode)
+    image = Image.new(mode, (200, 200)) if mode == "I;16" else Image.new("RGB", (200, 200)).convert(mode)
     if mode == "PA":
         image = image.convert("P")
         image.info["transparency"] = 0
@@ -164,7 +173,7 @@ def test_every_colour_model_of_png_is_read(mode):
 
 
 def test_sixteen_bits_of_grey_keep_their_tones():
-    kept = opened(read_picture(encoded(Image.new("I;16", (60, 60), 0x8000), "PNG")).data)
+    kept = opened(read_picture(encoded(Image.new("I;16", (200, 200), 0x8000), "PNG")).data)
     assert kept.getpixel((5, 5)) == 0x80
 
 

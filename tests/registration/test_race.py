@@ -11,12 +11,14 @@ from services.registration.handlers.account import activate_account
 from services.registration.service import Registration
 from shared.language.clock import utc_now
 from shared.language.errors import NotFound, Refused
+from shared.settings import read
 from tests.registration.rows import add_agency_and_pictures, upload
 from tests.support.databases import announced, service_database
 from tests.support.events import AT, declaration_approved
 from tests.support.people import PHOTOS, declaration_form
 
 INSTANCES = 4
+CALLER = "192.0.2.1"
 
 
 @pytest.fixture
@@ -30,6 +32,7 @@ def database(postgresql_settings):
 def registration(database):
     one = Registration()
     one.database, one.declaration_days = database, 10.0
+    one.limits = service.submission_limits(read({"RATE_LIMITS": "off"}))
     return one
 
 
@@ -50,7 +53,7 @@ def test_of_several_declarations_of_one_person_at_once_one_is_accepted(registrat
         session.add_all(upload(purpose, one) for ids in photos for purpose, one in ids.items())
     answers, refusals = at_once(
         lambda count: registration.submit_declaration(
-            declaration_form(photos=photos[count], email_copy=False), "vi", None
+            declaration_form(photos=photos[count], email_copy=False), "vi", None, CALLER
         )
     )
     assert len(answers) == len(announced(database)) == 1
@@ -59,7 +62,7 @@ def test_of_several_declarations_of_one_person_at_once_one_is_accepted(registrat
 
 def test_of_several_declarations_with_one_key_at_once_each_gets_the_same_answer(registration, database):
     answers, refusals = at_once(
-        lambda _: registration.submit_declaration(declaration_form(email_copy=False), "vi", "key-1")
+        lambda _: registration.submit_declaration(declaration_form(email_copy=False), "vi", "key-1", CALLER)
     )
     assert refusals == []
     assert answers == [answers[0]] * INSTANCES
@@ -67,7 +70,7 @@ def test_of_several_declarations_with_one_key_at_once_each_gets_the_same_answer(
 
 
 def test_an_approval_heard_several_times_at_once_opens_one_account(registration, database):
-    number = registration.submit_declaration(declaration_form(email_copy=False), "vi", None)["number"]
+    number = registration.submit_declaration(declaration_form(email_copy=False), "vi", None, CALLER)["number"]
     with database.begin() as session:
         declaration = models.get_declaration(session, number)
     approval = declaration_approved(declaration_id=declaration.declaration_id, number=number)
@@ -83,7 +86,7 @@ def test_an_approval_heard_several_times_at_once_opens_one_account(registration,
 
 
 def test_a_clock_that_runs_ahead_of_the_database_ends_no_declaration(registration, monkeypatch):
-    answer = registration.submit_declaration(declaration_form(email_copy=False), "vi", None)
+    answer = registration.submit_declaration(declaration_form(email_copy=False), "vi", None, CALLER)
     monkeypatch.setattr(service, "utc_now", lambda: utc_now() + timedelta(days=11))
     registration.expire_declarations()
     assert registration.get_declaration(answer["number"], answer["tracking_code"])["status"] == "pending"

@@ -13,6 +13,8 @@ from shared.language.events import (
     DeclarationReturned,
     DeclarationSubmitted,
     DeclarationWithdrawn,
+    RegistrationRepeated,
+    ReminderRequested,
 )
 from tests.support.people import ADDRESS, AGENCY, CONTACT, FULL_NAME, ID_DOCUMENT, INSURANCE_CODE
 
@@ -35,6 +37,25 @@ def declaration_submitted(**changes: Any) -> DeclarationSubmitted:
         "expires_at": AT + timedelta(days=10),
     }
     return DeclarationSubmitted(**facts | changes)
+
+
+def registration_repeated(**changes: Any) -> RegistrationRepeated:
+    account = {"account_id": "account-0", "contact": CONTACT, "agency": AGENCY, "same_phone": False, "at": AT}
+    return RegistrationRepeated(**{**DECLARATION, **account} | changes)
+
+
+def reminder_requested(**changes: Any) -> ReminderRequested:
+    facts: dict[str, Any] = {
+        **DECLARATION,
+        "reminder_id": "reminder-1",
+        "tracking_code": "ABCDEFGH23",
+        "kind": "register",
+        "contact": CONTACT,
+        "agency": AGENCY,
+        "expires_at": AT + timedelta(days=10),
+        "at": AT,
+    }
+    return ReminderRequested(**facts | changes)
 
 
 def declaration_received(**changes: Any) -> DeclarationReceived:

@@ -30,28 +30,38 @@ def is_birth_date(text: str) -> bool:
 
 
 class Match(StrEnum):
-    """What the register says of a code and a name."""
+    """What the register says of a code, a name and an ID number."""
 
     MATCHES = "matches"
     CODE_NOT_REGISTERED = "code_not_registered"
     NAME_MISMATCH = "name_mismatch"
+    ID_MISMATCH = "id_mismatch"
     UNAVAILABLE = "register_unavailable"
 
 
-def compare(person: Person | None, full_name: str) -> Match:
-    """Compare a name with the register's: case, spaces and Unicode form do not count, accents do."""
+def compare(person: Person | None, full_name: str, id_number: str) -> Match:
+    """Compare what was declared with the register.
+
+    Of names, case, spaces and Unicode form do not count, accents do. ID numbers are compared where both are of the
+    same length: a CCCD says nothing of the CMND or the passport that the register may still have.
+    """
     if person is None:
         return Match.CODE_NOT_REGISTERED
-    return Match.MATCHES if same_text(person.full_name, full_name) else Match.NAME_MISMATCH
+    if not same_text(person.full_name, full_name):
+        return Match.NAME_MISMATCH
+    known = (person.id_number or "").strip().upper()
+    if len(known) == len(id_number) and known != id_number:
+        return Match.ID_MISMATCH
+    return Match.MATCHES
 
 
-def check_person(person: Person | None, full_name: str) -> Person:
-    """Return the person, if the register has this name under the code.
+def check_person(person: Person | None, full_name: str, id_number: str) -> Person:
+    """Return the person, if the register has this name and no other ID number under the code.
 
     Raises:
-        Refused: ``code_not_registered`` or ``name_mismatch``.
+        Refused: ``code_not_registered``, ``name_mismatch`` or ``id_mismatch``.
     """
-    match = compare(person, full_name)
+    match = compare(person, full_name, id_number)
     if person is None or match is not Match.MATCHES:
         raise Refused(match)
     return person

@@ -1,10 +1,10 @@
 """A review: a declaration as the officers of one agency see it, and what they may do with it."""
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.approval.domain.register import Person
-from shared.language.errors import FieldError, NotFound, Refused
+from shared.language.errors import FieldError, Invalid, Locked, NotFound, Refused
 from shared.language.events import (
     DeclarationApproved,
     DeclarationReceived,
@@ -12,11 +12,26 @@ from shared.language.events import (
     DeclarationReturned,
     DeclarationSubmitted,
     PhotoReplaced,
+    ReminderRequested,
 )
+from shared.language.limits import Limit
 from shared.language.text import search_key
-from shared.language.values import Address, Agency, Condition, Contact, DeclarationKind, IdDocument, Status, condition
+from shared.language.values import (
+    Address,
+    Agency,
+    Condition,
+    Contact,
+    DeclarationKind,
+    IdDocument,
+    Status,
+    condition,
+    is_tracking_code,
+)
 
 OWN_FOLDER = "reviews/"
+ANOTHER_APPROVED = "another_declaration_approved"  # the reason in which a declaration ends that nobody looked at
+WRONG_CODES = Limit("wrong_code", 5, timedelta(hours=1), Locked)  # tracking codes tried for one declaration
+REMINDERS = Limit("reminder", 3, timedelta(days=1))
 
 
 @dataclass(frozen=True)
@@ -27,6 +42,15 @@ class Dossier:
     address: Address
     contact: Contact
     photos: dict[str, str]
+    tracking_code: str = ""  # sent to the declared phone: who knows it is the person who declared
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What else is known of a review's insurance code: whether it has an account, and how many others are pending."""
+
+    account_exists: bool = False
+    others_pending: int = 0
 
 
 @dataclass
@@ -106,10 +130,18 @@ class Review:
             declaration_id=self.declaration_id, number=self.number, purpose=purpose, upload_id=upload_id, at=at
         )
 
-    def check_approvable(self, officer: str, *, identity_checked: bool, confirmed: bool, at: datetime) -> None:
-        """Refuse an approval that the rules do not allow, before the register is asked.
+    @property
+    def opens_account(self) -> bool:
+        """Whether the declaration is by somebody without an account, who has proven nothing yet."""
+        return self.kind == DeclarationKind.REGISTER
+
+    def check_approvable(
+        self, officer: str, *, identity_checked: bool, tracking_code: str | None, confirmed: bool, at: datetime
+    ) -> None:
+        """Refuse an approval that the rules do not allow, before the tracking code is compared.
 
         Raises:
+            Invalid: the tracking code is missing.
             Refused: ``already_decided``, ``assigned_to_another``, ``identity_not_checked``,
                 ``confirmation_required``.
         """
@@ -118,6 +150,36 @@ class Review:
             raise Refused("identity_not_checked", errors=[FieldError("identity_checked", "must_be_accepted")])
         if self.kind == DeclarationKind.ADJUST and not confirmed:
             raise Refused("confirmation_required", errors=[FieldError("confirm", "must_be_accepted")])
+        if self.opens_account and not tracking_code:
+            raise Invalid(errors=[FieldError("tracking_code", "required")])
+
+    def is_proven_by(self, tracking_code: str | None) -> bool:
+        """Say whether the applicant holds the phone that declared; an account's holder proved it by OTP."""
+        if not self.opens_account:
+            return True
+        assert self.dossier is not None
+        return is_tracking_code(tracking_code or "", self.number, self.dossier.tracking_code)
+
+    def remind(self, officer: str, *, reminder_id: str, at: datetime) -> ReminderRequested:
+        """Have number and tracking code sent to the declared phone once more.
+
+        Raises:
+            Refused: ``already_decided``.
+        """
+        self._check_pending(at)
+        assert self.dossier is not None
+        self._note("reminded", officer, at)
+        return ReminderRequested(
+            reminder_id=reminder_id,
+            declaration_id=self.declaration_id,
+            number=self.number,
+            tracking_code=self.dossier.tracking_code,
+            kind=self.kind,
+            contact=self.dossier.contact,
+            agency=self.agency,
+            expires_at=self.expires_at,
+            at=at,
+        )
 
     def approve(self, officer: str, person: Person, *, at: datetime) -> DeclarationApproved:
         """Decide that the declaration is in order; the register's date of birth and sex go with it.
@@ -154,6 +216,13 @@ class Review:
         if not reason:
             raise Refused("reason_required", errors=[FieldError("reason", "required")])
         self._check_open(officer, at)
+        return self._reject(officer, reason, at)
+
+    def give_way(self, at: datetime) -> DeclarationRejected:
+        """End the review because another declaration of the same insurance code was approved."""
+        return self._reject("", ANOTHER_APPROVED, at)
+
+    def _reject(self, officer: str, reason: str, at: datetime) -> DeclarationRejected:
         assert self.dossier is not None and self.full_name is not None
         self._decide(Status.REJECTED, officer, reason, at)
         return DeclarationRejected(
@@ -183,15 +252,18 @@ class Review:
         self.insurance_code = self.full_name = self.name_key = self.dossier = self.reason = None
         self._note(status, "", at)
 
-    def _check_open(self, officer: str, at: datetime) -> None:
+    def _check_pending(self, at: datetime) -> None:
         if self.status != Status.PENDING or at >= self.expires_at:
             raise Refused("already_decided", status=self.status)
+
+    def _check_open(self, officer: str, at: datetime) -> None:
+        self._check_pending(at)
         if self.assigned_to not in (None, officer):
             raise Refused("assigned_to_another")
 
     def _decide(self, status: Status, officer: str, reason: str | None, at: datetime) -> None:
         self.status, self.decided_at, self.decided_by, self.reason = status, at, officer, reason
-        self.assigned_to = officer
+        self.assigned_to = officer or self.assigned_to
         self.version += 1
         self._note(status, officer, at)
 
@@ -220,7 +292,7 @@ def open_review(event: DeclarationSubmitted) -> Review:
         insurance_code=event.insurance_code,
         full_name=event.full_name,
         name_key=search_key(event.full_name),
-        dossier=Dossier(event.id_document, event.address, event.contact, event.photos),
+        dossier=Dossier(event.id_document, event.address, event.contact, event.photos, event.tracking_code),
         submitted_at=event.at,
         expires_at=event.expires_at,
         history=[{"at": event.at.isoformat(), "what": "submitted", "officer": ""}],

@@ -1,6 +1,6 @@
 """Reviews: opened, searched, received, decided, closed. Officers are known by their token."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,23 +9,33 @@ from sqlalchemy.orm import Session
 from services.approval import models
 from services.approval.domain.officer import Officer
 from services.approval.domain.register import Person
-from services.approval.domain.review import Review, is_own_picture
+from services.approval.domain.review import REMINDERS, WRONG_CODES, Review, Standing, is_own_picture
 from services.approval.domain.review import open_review as review_for
 from services.approval.handlers.officer import officer_of
-from shared.language.errors import NotFound
+from shared.language.errors import NotFound, Refused
 from shared.language.events import DeclarationExpired, DeclarationSubmitted, DeclarationWithdrawn
-from shared.language.values import Status
+from shared.language.values import Contact, Status, new_id
 from shared.storage.database import insert
 from shared.storage.outbox import announce
+from shared.storage.quotas import check, count
 
 Ending = DeclarationWithdrawn | DeclarationExpired
 
 
 def open_review(session: Session, event: DeclarationSubmitted) -> None:
-    """Put the declaration into the queue of its agency; a declaration that comes again changes nothing."""
-    if models.review_of(session, event.declaration_id) is None:
-        insert(session, models.reviews, review_for(event))
-        models.note_used_uploads(session, event.photos.values())
+    """Put the declaration into the queue of its agency; a declaration that comes again changes nothing.
+
+    One that arrives after another of its insurance code was approved gives way at once.
+    """
+    review = review_for(event)
+    if review.opens_account:
+        models.lock_code(session, event.insurance_code)
+    if not insert(session, models.reviews, review):
+        return
+    models.note_used_uploads(session, event.photos.values())
+    approved_at = models.account_approved_at(session, event.insurance_code) if review.opens_account else None
+    if approved_at is not None and event.at <= approved_at:
+        _give_way(session, [models.get_review(session, event.number, for_update=True)], approved_at)
 
 
 def pictures_to_delete(session: Session, event: Ending) -> list[str]:
@@ -49,6 +59,8 @@ def close_review(session: Session, event: Ending) -> None:
     if review is None:
         raise NotFound
     review.close(_status(event), event.at)
+    if review.status == Status.WITHDRAWN:
+        models.release_account(session, review.declaration_id)
 
 
 def _status(event: Ending) -> Status:
@@ -94,29 +106,94 @@ def replace_photo(
         NotFound: ``upload_not_found``, the upload is used already; ``no_such_photo``.
     """
     officer, review = _lock_review(session, token, number, at)
-    if models.is_upload_used(session, upload_id):
-        raise NotFound("upload_not_found")
     old = review.dossier.photos.get(purpose) if review.dossier else None
-    announce(session, review.replace_photo(purpose, key, upload_id, officer.username, at=at))
-    models.use_upload(session, upload_id)
+    replaced = review.replace_photo(purpose, key, upload_id, officer.username, at=at)
+    if not models.use_upload(session, upload_id):
+        raise NotFound("upload_not_found")
+    announce(session, replaced)
     return review, old if old is not None and is_own_picture(old) else None
 
 
-def check_approvable(session: Session, token: str, number: str, form: dict[str, Any], *, at: datetime) -> Review:
-    """Return the review, where the rules allow its approval before the register is asked."""
+def check_approvable(
+    session: Session, token: str, number: str, form: dict[str, Any], *, at: datetime
+) -> tuple[Review, bool]:
+    """Return the review, where the rules allow its approval before the register is asked.
+
+    Return also whether the tracking code is right; a wrong one is to be counted by `count_wrong_code`.
+
+    Raises:
+        Locked: too many wrong tracking codes were tried for this declaration.
+    """
     officer = officer_of(session, token, at=at)
     review = models.get_review(session, number)
     review.check_agency(officer.agency_code)
     review.check_approvable(
-        officer.username, identity_checked=form["identity_checked"], confirmed=form["confirm"], at=at
+        officer.username,
+        identity_checked=form["identity_checked"],
+        tracking_code=form["tracking_code"],
+        confirmed=form["confirm"],
+        at=at,
     )
-    return review
+    check(session, WRONG_CODES, number, at=at)
+    return review, review.is_proven_by(form["tracking_code"])
+
+
+def count_wrong_code(session: Session, number: str, *, at: datetime) -> None:
+    """Count a wrong tracking code.
+
+    Raises:
+        Locked: others were counted at the same instant, and this one is too many.
+    """
+    count(session, [(WRONG_CODES, number)], at=at)
 
 
 def approve_declaration(session: Session, token: str, number: str, person: Person, *, at: datetime) -> Review:
-    officer, review = _lock_review(session, token, number, at)
-    announce(session, review.approve(officer.username, person, at=at))
+    """Decide that the declaration is in order; the other declarations of its insurance code give way.
+
+    Raises:
+        Refused: ``account_exists``.
+    """
+    officer = officer_of(session, token, at=at)
+    review = models.get_review(session, number)
+    review.check_agency(officer.agency_code)
+    if not review.opens_account or review.insurance_code is None:
+        officer, review = _lock_review(session, token, number, at)
+        announce(session, review.approve(officer.username, person, at=at))
+        return review
+    models.lock_code(session, review.insurance_code)  # before any review: approvals wait for each other here only
+    is_first = models.reserve_account(session, review.insurance_code, review.declaration_id, at)
+    others = models.pending_under(session, review.insurance_code)
+    session.refresh(review)
+    approved = review.approve(officer.username, person, at=at)
+    if not is_first:
+        raise Refused("account_exists")
+    announce(session, approved)
+    _give_way(session, others, at)
     return review
+
+
+def _give_way(session: Session, pending: Iterable[Review], at: datetime) -> None:
+    for review in pending:
+        if review.status == Status.PENDING:
+            announce(session, review.give_way(at))
+
+
+def remind(session: Session, token: str, number: str, *, at: datetime) -> Contact:
+    """Have the tracking code sent again; return to whom.
+
+    Raises:
+        Refused: ``already_decided``.
+        TooMany: after three a day.
+    """
+    officer, review = _lock_review(session, token, number, at)
+    event = review.remind(officer.username, reminder_id=new_id(), at=at)
+    count(session, [(REMINDERS, number)], at=at)
+    announce(session, event)
+    return event.contact
+
+
+def standings(session: Session, found: Sequence[Review]) -> dict[str, Standing]:
+    return models.standings(session, found)
 
 
 def reject_declaration(session: Session, token: str, number: str, reason: str, *, at: datetime) -> Review:

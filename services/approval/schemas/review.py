@@ -2,14 +2,14 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from marshmallow import fields, post_load
 
 from services.approval.domain.register import Match
-from services.approval.domain.review import Review
+from services.approval.domain.review import Review, Standing
 from shared.forms import (
     Choice,
     Code,
@@ -23,6 +23,7 @@ from shared.forms import (
     Text,
     UtcTime,
     View,
+    Whole,
 )
 from shared.language.clock import VIETNAM
 from shared.language.errors import FieldError, Invalid
@@ -31,7 +32,14 @@ from shared.language.values import INSURANCE_CODE, Condition, DeclarationKind, P
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 1, 1)  # so that a time zone's hours do not leave the calendar
 DECIDED = (Status.APPROVED, Status.REJECTED, Status.EXPIRED, Status.WITHDRAWN)
 # What the history of a dossier may say: its states, and what happened between them
-HISTORY = ("submitted", "received", "returned", *(f"photo_replaced:{purpose}" for purpose in Purpose), *DECIDED)
+HISTORY = (
+    "submitted",
+    "received",
+    "returned",
+    "reminded",
+    *(f"photo_replaced:{purpose}" for purpose in Purpose),
+    *DECIDED,
+)
 NUMBER, CODE, NAME, OFFICER = "2026-0000123", "7900000017", "Trần Thị Mẫu", "canbo.mot"
 LINK = "https://vssid.example/api/v1/photos/InVwbG9hZHMvYS5qcGci.aow1Kg.9mQ1cN0xq0Jq0mXhX4mC0t0Jq0k"
 
@@ -67,6 +75,13 @@ class ApprovalForm(Form):
     """What the officer saw and confirms."""
 
     identity_checked = Flag(load_default=False, about="Person and papers were compared.", example=True)
+    tracking_code = Text(
+        60,
+        load_default=None,
+        about="What the applicant shows: typed from SMS or mail, or as the QR of the form has it. Not asked"
+        " for kinds that an account holder proved by a one-time code.",
+        example="4EZYX8MXQF",
+    )
     confirm = Flag(load_default=False, about="The changes of an `adjust` were looked at.", example=False)
 
 
@@ -84,7 +99,7 @@ class OfficerSessionView(View):
 
 
 class ReviewItem(View):
-    """A row of the queue."""
+    """A row of the queue. What is known of the insurance code beside is shown in the queue and in the dossier."""
 
     number = PlainText(required=True, example=NUMBER)
     kind = Choice(DeclarationKind, required=True)
@@ -95,6 +110,10 @@ class ReviewItem(View):
     submitted_at = UtcTime(required=True)
     expires_at = UtcTime(required=True, example="2026-08-13T02:15:00.000Z")
     assigned_to = PlainText(required=True, allow_none=True, example=OFFICER)
+    others_pending = Whole(
+        about="How many other pending registrations there are of the insurance code.", required=True, example=0
+    )
+    account_exists = Flag(about="Whether the insurance code has an account already.", required=True, example=False)
 
 
 class ReviewList(View):
@@ -105,9 +124,10 @@ class ReviewList(View):
 
 
 class RegisterCheckView(View):
-    """What the household register says of the code and the name; advice, the officer decides."""
+    """What the household register says of the code, the name and the ID number; an approval is refused by it."""
 
     result = Choice(Match, required=True)
+    id_number = PlainText(about="The ID number that the register has, to be compared by eye.", example="079185000017")
 
 
 class ReviewHistoryView(View):
@@ -164,16 +184,24 @@ class ReviewView(ReviewItem):
         return super().of(thing, now, **personal, **also)
 
 
+class ReminderView(View):
+    """Where number and tracking code were sent."""
+
+    sent_to = PlainText(required=True, example="+84•••••123")
+
+
 class DecisionView(View):
     """What the officer decided."""
 
     status = Choice((Status.APPROVED, Status.REJECTED), required=True)
 
 
-def review_list(found: Sequence[Review], limit: int, now: datetime) -> dict[str, Any]:
+def review_list(
+    found: Sequence[Review], standings: Mapping[str, Standing], limit: int, now: datetime
+) -> dict[str, Any]:
     page = found[:limit]
     more = len(found) > len(page)
-    items = [Shown(review, now) for review in page]
+    items = [Shown(review, now, vars(standings.get(review.declaration_id, Standing()))) for review in page]
     return ReviewList.of({"items": items, "next_cursor": write_cursor(page[-1]) if more else None})
 
 

@@ -127,7 +127,16 @@ class OfficerRoutes:
         parameters=(NUMBER,),
         refuses=(
             *CLOSED,
-            *Refused.codes("identity_not_checked", "code_not_registered", "name_mismatch", "confirmation_required"),
+            *Refused.codes(
+                "identity_not_checked",
+                "wrong_tracking_code",
+                "code_not_registered",
+                "name_mismatch",
+                "id_mismatch",
+                "account_exists",
+                "confirmation_required",
+            ),
+            *Locked.codes(),
             *Unavailable.codes("register_unavailable"),
         ),
     )
@@ -137,6 +146,19 @@ class OfficerRoutes:
         return JsonResponse(
             self._asking_register().approve_declaration(token=token, number=number, form=json_of(request))
         )
+
+    @route(
+        "POST",
+        f"{REVIEW}/reminder",
+        caller=Caller.OFFICER,
+        answer=("approval.ReminderView",),
+        status=202,
+        parameters=(NUMBER,),
+        refuses=Refused.codes("already_decided"),
+    )
+    def remind(self, request: Request, number: str) -> Response:
+        """Send number and tracking code to the declared phone once more, three times a day at most."""
+        return JsonResponse(self.approval.remind(token=bearer_token(request), number=number), 202)
 
     @route(
         "POST",

@@ -8,13 +8,14 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from services.gateway.bodies import file_of, json_of
+from services.gateway.identity import address_of
 from services.gateway.problems import language_of
 from services.gateway.routes.parameters import NUMBER, PROVINCE, TRACKING_CODE
 from shared.framework.http import JsonResponse, route
-from shared.framework.providers import FilesProvider, GreenFileStore
+from shared.framework.providers import FilesProvider, GreenFileStore, SettingProvider
 from shared.framework.rpc import RpcProxyProvider
-from shared.language.errors import Invalid, NotFound, Refused
-from shared.language.values import mobile_number, new_id
+from shared.language.errors import Invalid, Refused
+from shared.language.values import new_id
 
 PICTURE_SECONDS = 8.0  # reading a large picture takes a second; several wait for the same processors
 
@@ -22,7 +23,7 @@ PICTURE_SECONDS = 8.0  # reading a large picture takes a second; several wait fo
 class PublicRoutes:
     registration: Any = RpcProxyProvider("registration")
     files: GreenFileStore = FilesProvider()
-    limits: Any
+    trusted_proxies: int = SettingProvider("trusted_proxies")
 
     @route(
         "POST",
@@ -40,27 +41,30 @@ class PublicRoutes:
         content, form = file_of(request, "file", fields=("purpose",))
         with self._incoming(content) as key:
             answer = self.registration.within(PICTURE_SECONDS).store_upload(
-                incoming=key, form=form, idempotency_key=request.headers.get("Idempotency-Key")
+                incoming=key,
+                form=form,
+                idempotency_key=request.headers.get("Idempotency-Key"),
+                caller=self._address_of(request),
             )
         return JsonResponse(answer, 201)
 
     @route(
         "POST",
         "/api/v1/declarations",
-        limit="submitting",
         json="registration.DeclarationForm",
         answer=("registration.SubmittedView",),
         status=201,
         headers=("Location",),
         idempotent=True,
-        refuses=Refused.codes("account_exists", "declaration_pending", "unknown_agency", "upload_not_found"),
+        refuses=Refused.codes("declaration_pending", "unknown_agency", "upload_not_found"),
     )
     def submit_declaration(self, request: Request) -> Response:
         """Submit a declaration."""
-        form = json_of(request)
-        self._count_phone(form)
         answer = self.registration.submit_declaration(
-            form=form, language=language_of(request), idempotency_key=request.headers.get("Idempotency-Key")
+            form=json_of(request),
+            language=language_of(request),
+            idempotency_key=request.headers.get("Idempotency-Key"),
+            caller=self._address_of(request),
         )
         location = f"/api/v1/declarations/{answer['number']}"
         return JsonResponse(answer, 201, headers={"Location": location})
@@ -80,10 +84,10 @@ class PublicRoutes:
         "/api/v1/declarations/<string:number>/form.pdf",
         media=("application/pdf",),
         parameters=(NUMBER, TRACKING_CODE),
-        refuses=NotFound.codes("personal_data_deleted"),
+        refuses=Refused.codes("already_decided"),
     )
     def print_form01(self, request: Request, number: str) -> Response:
-        """Return Form 01, ready to print and sign."""
+        """Return Form 01, ready to print and sign, while the declaration is pending."""
         printed = self.registration.within(PICTURE_SECONDS).print_form01(
             number=number, tracking_code=_tracking_code(request)
         )
@@ -144,10 +148,8 @@ class PublicRoutes:
         finally:
             self.files.remove(key)
 
-    def _count_phone(self, form: Any) -> None:
-        phone = form.get("phone") if isinstance(form, dict) else None
-        if isinstance(phone, str) and len(phone) <= 20:
-            self.limits.count("phone", mobile_number(phone) or phone)
+    def _address_of(self, request: Request) -> str:
+        return address_of(request, self.trusted_proxies)
 
 
 def _tracking_code(request: Request) -> str:

@@ -24,6 +24,7 @@ from services.notification.domain.texts import PLACEHOLDER
 from shared.language.values import masked_phone
 
 FORM_DELAY = timedelta(seconds=2)  # a mail with a form waits so long before the form is looked for
+HOLD = timedelta(minutes=10)  # between two looks at a message that waits for a new day's budget
 FORM_LIFETIME = timedelta(hours=1)  # a mail whose form is not there by then goes without
 
 
@@ -98,6 +99,10 @@ class Message:
 
     def is_due(self, at: datetime) -> bool:
         return self.due_at is not None and self.due_at <= at
+
+    def hold(self, at: datetime) -> None:
+        """Let it wait: the day's budget is spent. It is looked at again soon, in case an operator raised it."""
+        self.code, self.due_at = "budget_spent", at + HOLD
 
     def reserve(self, at: datetime, lease: timedelta, carrier: str | None = None) -> None:
         """Reserve it until ``at + lease``: to send it by ``carrier``, or to learn what came of it.

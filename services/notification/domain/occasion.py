@@ -16,16 +16,24 @@ from shared.language.events import (
     DeclarationRejected,
     DeclarationSubmitted,
     Event,
+    RegistrationRepeated,
+    ReminderRequested,
 )
 from shared.language.text import tidy
 from shared.language.values import Agency, Contact, Language
 
+UNSOLICITED = {DeclarationSubmitted.name, RegistrationRepeated.name}
+ANOTHER_APPROVED = "another_declaration_approved"  # the reason of a rejection that no officer wrote
 LONG_NAME = re.compile("bảo hiểm xã hội", re.IGNORECASE)  # everybody knows the abbreviation, and an SMS is short
 
 
 @dataclass(frozen=True, kw_only=True)
 class Occasion:
-    """Who is told what. ``key`` is the same however often the event comes; ``values`` are what the texts need."""
+    """Who is told what. ``key`` is the same however often the event comes; ``values`` are what the texts need.
+
+    Before an approval nobody has seen the applicant, and the phone or the mail address may be a stranger's: what
+    somebody wrote, a name above all, does not come out as the agency's words. After it the name is the register's.
+    """
 
     key: str
     text: str
@@ -61,7 +69,7 @@ class Occasion:
             sender=frame.sender,
             subject=text.subject.format_map(values),
             title=text.title,
-            greeting=frame.greeting.format_map(values),
+            greeting=(frame.greeting if "full_name" in values else frame.greeting_unnamed).format_map(values),
             lead=text.lead.format_map(values),
             facts=tuple((label, value) for label, value in facts if value),
             steps=tuple(step.format_map(values) for step in text.steps) + attached,
@@ -75,8 +83,13 @@ class Occasion:
         return kinds.get(self.values.get("kind", ""), FRAMES[self.language].declaration)
 
 
-def submitted(event: DeclarationSubmitted, public_url: str) -> Occasion:
-    """A declaration was submitted: where and by when to go, and the link to the form."""
+def is_unsolicited(key: str) -> bool:
+    """Say whether anybody can cause the messages of an occasion, without an account and without an officer."""
+    return key.partition(":")[0] in UNSOLICITED
+
+
+def submitted(event: DeclarationSubmitted | ReminderRequested, public_url: str) -> Occasion:
+    """A declaration was submitted, or the code is needed again: what to show, where and by when, and the form."""
     return Occasion(
         key=_key(event),
         text=texts.SUBMITTED,
@@ -84,7 +97,6 @@ def submitted(event: DeclarationSubmitted, public_url: str) -> Occasion:
         number=event.number,
         contact=event.contact,
         values={
-            "full_name": event.full_name,
             "number": event.number,
             "tracking_code": event.tracking_code,
             "kind": event.kind,
@@ -92,7 +104,7 @@ def submitted(event: DeclarationSubmitted, public_url: str) -> Occasion:
             **_agency(event.agency),
         },
         link=form_link(public_url, event.number, event.tracking_code),
-        form_key=event.form_key,
+        form_key=event.form_key if isinstance(event, DeclarationSubmitted) else None,
     )
 
 
@@ -119,12 +131,11 @@ def rejected(event: DeclarationRejected) -> Occasion:
     """An officer rejected the declaration: the reason, and what to do."""
     return Occasion(
         key=_key(event),
-        text=texts.REJECTED,
+        text=texts.ANOTHER_APPROVED if event.reason == ANOTHER_APPROVED else texts.REJECTED,
         declaration_id=event.declaration_id,
         number=event.number,
         contact=event.contact,
         values={
-            "full_name": event.full_name,
             "number": event.number,
             "reason": tidy(event.reason).rstrip("."),
             **_agency(event.agency),
@@ -140,7 +151,19 @@ def expired(event: DeclarationExpired) -> Occasion:
         declaration_id=event.declaration_id,
         number=event.number,
         contact=event.contact,
-        values={"full_name": event.full_name, "number": event.number, **_agency(event.agency)},
+        values={"number": event.number, **_agency(event.agency)},
+    )
+
+
+def repeated(event: RegistrationRepeated) -> Occasion:
+    """Somebody declared a registration for a person who has an account: the account's holder is told."""
+    return Occasion(
+        key=_key(event),
+        text=texts.REPEATED_BY_HOLDER if event.same_phone else texts.REPEATED,
+        declaration_id=event.declaration_id,
+        number=event.number,
+        contact=event.contact,
+        values=_agency(event.agency),
     )
 
 

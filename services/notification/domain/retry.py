@@ -1,10 +1,26 @@
 """When a message is tried again, and when a carrier is asked about it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 MESSAGE_LIFETIME = timedelta(hours=72)  # as long as a first password lives; what is older helps nobody
+
+
+@dataclass
+class MessageBudget:
+    """How many messages a day of Vietnam may cost, and how many are known to have been queued today."""
+
+    most: float
+    used: int = 0
+
+    @property
+    def is_spent(self) -> bool:
+        return self.used >= self.most
+
+
+UNLIMITED = MessageBudget(math.inf)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from shared.language.values import DeclarationKind, Language
 PLACEHOLDER = "<password>"  # where the sealed password goes; as long as one, so that segments are counted right
 
 SUBMITTED, ACTIVATED, REJECTED, EXPIRED = "submitted", "activated", "rejected", "expired"
+ANOTHER_APPROVED = "another_approved"  # a rejection that no officer wrote
+REPEATED, REPEATED_BY_HOLDER = "repeated", "repeated_by_holder"
 SMS_UNDELIVERED = "sms_undelivered"
 HOTLINE = "1900 9068"  # U6
 
@@ -40,6 +42,7 @@ class Frame:
     sender: str
     declaration: str
     greeting: str
+    greeting_unnamed: str
     warning: str
     footer: str
 
@@ -49,6 +52,7 @@ FRAMES = {
         sender="Bảo hiểm xã hội Việt Nam",
         declaration="tờ khai",
         greeting="Kính gửi Ông/Bà {full_name},",
+        greeting_unnamed="Kính gửi Ông/Bà,",
         warning=(
             "Để an toàn, Ông/Bà không cho ai biết mật khẩu hoặc mã OTP. Cán bộ bảo hiểm xã hội không bao giờ hỏi"
             " những thông tin này. Thư của chúng tôi không có liên kết nào ngoài liên kết đến tờ khai của Ông/Bà."
@@ -59,6 +63,7 @@ FRAMES = {
         sender="Vietnam Social Security",
         declaration="declaration",
         greeting="Dear {full_name},",
+        greeting_unnamed="Dear Sir or Madam,",
         warning=(
             "For your safety, never share your password or a one-time code with anyone. Social-insurance officers"
             " never ask for them. Our mails contain no link except the one to your own declaration."
@@ -84,8 +89,11 @@ KINDS = {
 
 VIETNAMESE = {
     SUBMITTED: Text(
-        sms="BHXH VN: Đã nhận {kind} {number}. Mang giấy tờ tùy thân đến {agency} trước {until}.",
-        advice=" Không cho ai biết mật khẩu.",
+        sms=(
+            "BHXH VN: Đã nhận {kind}. Hồ sơ {number} Mã {tracking_code} (đưa mã này cho cán bộ). Mang giấy tờ tùy thân"
+            " đến {agency} trước {until}."
+        ),
+        advice=" Không đưa mã cho người khác.",
         sms_end=" Tờ khai: {link}",
         shortens="agency",
         subject="Đã nhận tờ khai {number}",
@@ -101,6 +109,8 @@ VIETNAMESE = {
         steps=(
             "Ông/Bà vui lòng in tờ khai, ký và ghi rõ họ tên, rồi mang đến nơi nộp cùng giấy tờ tùy thân"
             " (CCCD, CMND hoặc hộ chiếu) trước ngày {until}.",
+            "Tại nơi nộp, Ông/Bà đưa cho cán bộ mã tra cứu, hoặc mã QR in trên tờ khai. Ông/Bà không đưa mã này cho ai"
+            " khác.",
             "Quá thời hạn này, tờ khai và dữ liệu cá nhân trong đó sẽ tự động được xóa.",
         ),
         button="Xem và in tờ khai",
@@ -147,6 +157,60 @@ VIETNAMESE = {
             " bảo hiểm xã hội gần nhất để được hướng dẫn.",
         ),
     ),
+    ANOTHER_APPROVED: Text(
+        sms=(
+            "BHXH VN: Tờ khai {number} đã kết thúc: một tờ khai khác cùng mã số BHXH đã được duyệt."
+            f" Không phải Ông/Bà? Gọi {HOTLINE}."
+        ),
+        advice=" Không cho ai biết mật khẩu.",
+        shortens="number",
+        subject="Tờ khai {number} đã kết thúc",
+        title="Một tờ khai khác đã được duyệt",
+        lead=(
+            "Tờ khai của Ông/Bà đã kết thúc, vì một tờ khai khác của cùng mã số bảo hiểm xã hội đã được duyệt tại cơ"
+            " quan bảo hiểm xã hội."
+        ),
+        facts=(("Số tờ khai", "{number}"), ("Cơ quan tiếp nhận", "{agency}"), ("Địa chỉ", "{agency_address}")),
+        steps=(
+            f"Nếu Ông/Bà không phải là người đã đến nộp tờ khai kia, hãy gọi ngay tổng đài {HOTLINE} hoặc đến cơ quan"
+            " bảo hiểm xã hội gần nhất, mang theo giấy tờ tùy thân.",
+        ),
+    ),
+    REPEATED: Text(
+        sms=(
+            "BHXH VN: Có người khai đăng ký bằng mã số BHXH của Ông/Bà tại {agency}. Tài khoản không đổi."
+            f" Không phải Ông/Bà? Gọi {HOTLINE}."
+        ),
+        advice=" Không cho ai biết mật khẩu.",
+        shortens="agency",
+        subject="Có người khai đăng ký bằng mã số của Ông/Bà",
+        title="Có người khai đăng ký bằng mã số của Ông/Bà",
+        lead=(
+            "Mã số bảo hiểm xã hội của Ông/Bà đã có tài khoản, và vừa có người gửi tờ khai đăng ký bằng mã số này từ"
+            " một số điện thoại khác. Tài khoản của Ông/Bà không thay đổi."
+        ),
+        facts=(("Nơi nộp đã chọn", "{agency}"), ("Địa chỉ", "{agency_address}")),
+        steps=(
+            f"Nếu không phải Ông/Bà hay người nhà khai, hãy gọi tổng đài {HOTLINE}.",
+            "Nếu Ông/Bà quên mật khẩu, hãy mở ứng dụng VssID và chọn Quên mật khẩu, không cần đăng ký lại.",
+        ),
+    ),
+    REPEATED_BY_HOLDER: Text(
+        sms=(
+            "BHXH VN: Mã số của Ông/Bà đã có tài khoản. Quên mật khẩu: mở VssID, chọn Quên mật khẩu, hoặc đến {agency},"
+            f" hoặc gọi {HOTLINE}."
+        ),
+        advice=" Không cho ai biết mật khẩu.",
+        shortens="agency",
+        subject="Mã số của Ông/Bà đã có tài khoản",
+        title="Ông/Bà đã có tài khoản",
+        lead="Mã số bảo hiểm xã hội của Ông/Bà đã có tài khoản, nên Ông/Bà không cần đăng ký lại.",
+        facts=(("Nơi nộp đã chọn", "{agency}"), ("Địa chỉ", "{agency_address}")),
+        steps=(
+            "Nếu Ông/Bà quên mật khẩu, hãy mở ứng dụng VssID và chọn Quên mật khẩu, hoặc mang giấy tờ tùy thân đến cơ"
+            " quan bảo hiểm xã hội gần nhất.",
+        ),
+    ),
     EXPIRED: Text(
         sms=(
             "BHXH VN: Tờ khai {number} quá hạn nên đã được xóa. Muốn đăng ký, mời khai lại trên VssID rồi đến {agency}."
@@ -191,8 +255,12 @@ VIETNAMESE = {
 
 ENGLISH = {
     SUBMITTED: Text(
-        sms="VSS: We received your {kind} {number}. Bring your ID to {agency} before {until}.",
-        advice=" Never share your password.",
+        # people and programs know the two labels from every message about a declaration
+        sms=(
+            "VSS: We received your {kind}. Ho so {number} Ma {tracking_code} (file, code: show it to the officer)."
+            " Bring your ID to {agency} before {until}."
+        ),
+        advice=" Share it with nobody else.",
         sms_end=" Form: {link}",
         shortens="agency",
         subject="Declaration {number} received",
@@ -208,6 +276,7 @@ ENGLISH = {
         steps=(
             "Please print the form, sign it with your full name and bring it to the agency with your identity card"
             " or passport before {until}.",
+            "At the agency, show the officer the tracking code, or the QR code on the form. Share it with nobody else.",
             "After that day the declaration and the personal data in it are deleted automatically.",
         ),
         button="View and print the form",
@@ -252,6 +321,61 @@ ENGLISH = {
         steps=(
             "Please correct the information and send a new declaration in VssID, or ask the nearest"
             " social-insurance agency for help.",
+        ),
+    ),
+    ANOTHER_APPROVED: Text(
+        sms=(
+            "VSS: Declaration {number} is closed: another one of the same insurance code was approved."
+            f" Not you? Call {HOTLINE}."
+        ),
+        advice=" Never share your password.",
+        shortens="number",
+        subject="Declaration {number} is closed",
+        title="Another declaration was approved",
+        lead=(
+            "Your declaration is closed, because another declaration of the same insurance code was approved at a"
+            " social-insurance agency."
+        ),
+        facts=(("Declaration number", "{number}"), ("Agency", "{agency}"), ("Address", "{agency_address}")),
+        steps=(
+            f"If it was not you who handed in the other declaration, call {HOTLINE} at once, or go to the nearest"
+            " social-insurance agency with your identity card or passport.",
+        ),
+    ),
+    REPEATED: Text(
+        sms=(
+            "VSS: Somebody declared a registration with your code at {agency}. Your account is unchanged."
+            f" Not you? Call {HOTLINE}."
+        ),
+        advice=" Never share your password.",
+        shortens="agency",
+        subject="Somebody declared a registration with your code",
+        title="Somebody declared a registration with your code",
+        lead=(
+            "Your insurance code has an account, and somebody declared a registration with it from another phone"
+            " number. Your account is unchanged."
+        ),
+        facts=(("Agency chosen", "{agency}"), ("Address", "{agency_address}")),
+        steps=(
+            f"If it was neither you nor your family, call {HOTLINE}.",
+            "If you forgot your password, open the VssID app and choose Forgot password; there is no need to register"
+            " again.",
+        ),
+    ),
+    REPEATED_BY_HOLDER: Text(
+        sms=(
+            "VSS: Your code has an account already. Forgot your password? Choose that in VssID, visit {agency}, or"
+            f" call {HOTLINE}."
+        ),
+        advice=" Never share your password.",
+        shortens="agency",
+        subject="Your insurance code has an account",
+        title="You have an account already",
+        lead="Your insurance code has an account already, so there is no need to register again.",
+        facts=(("Agency chosen", "{agency}"), ("Address", "{agency_address}")),
+        steps=(
+            "If you forgot your password, open the VssID app and choose Forgot password, or go to the nearest"
+            " social-insurance agency with your identity card or passport.",
         ),
     ),
     EXPIRED: Text(

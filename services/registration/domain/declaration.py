@@ -1,6 +1,5 @@
 """A declaration: what it says, who may declare, and how it ends."""
 
-import hmac
 import re
 import secrets
 from dataclasses import dataclass, field
@@ -16,8 +15,18 @@ from shared.language.events import (
     DeclarationReturned,
     DeclarationSubmitted,
     DeclarationWithdrawn,
+    RegistrationRepeated,
 )
-from shared.language.values import Address, Agency, Condition, Contact, IdDocument, Status, condition
+from shared.language.values import (
+    Address,
+    Agency,
+    Condition,
+    Contact,
+    IdDocument,
+    Status,
+    condition,
+    is_tracking_code,
+)
 
 NUMBER = re.compile(r"[0-9]{4}-[0-9]{7,12}")
 TRACKING_CHARACTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that are mistaken for another when read aloud
@@ -57,6 +66,7 @@ class Declaration:
     kind: str
     agency: Agency
     insurance_code: str | None
+    phone: str | None
     applicant: Applicant | None
     submitted_at: datetime
     expires_at: datetime
@@ -88,14 +98,35 @@ class Declaration:
             at=self.submitted_at,
         )
 
+    def repeats(self, account_id: str, contact: Contact) -> RegistrationRepeated:
+        """Return the fact that the person it names has an account, which is reached by ``contact``."""
+        return RegistrationRepeated(
+            declaration_id=self.declaration_id,
+            number=self.number,
+            account_id=account_id,
+            contact=contact,
+            same_phone=contact.phone == self.phone,
+            agency=self.agency,
+            at=self.submitted_at,
+        )
+
     def condition(self, now: datetime) -> Condition | None:
         return condition(self.received_at, now) if self.status == Status.PENDING else None
 
     def check_tracking_code(self, given: str) -> None:
         """Refuse a caller who does not know the tracking code, as if nothing were there."""
-        tidy = re.sub(r"[\s-]", "", given).upper()
-        if not hmac.compare_digest(tidy.encode(), self.tracking_code.encode()):
+        if not is_tracking_code(given, self.number, self.tracking_code):
             raise NotFound
+
+    def check_pending(self) -> Applicant:
+        """Return the personal data of a declaration that is pending.
+
+        Raises:
+            Refused: ``already_decided``.
+        """
+        if self.status != Status.PENDING or self.applicant is None:
+            raise Refused("already_decided", status=self.status)
+        return self.applicant
 
     def receive(self, event: DeclarationReceived) -> None:
         if self._is_newer(event.version):
@@ -134,8 +165,7 @@ class Declaration:
         Raises:
             Refused: ``already_decided``.
         """
-        if self.status != Status.PENDING:
-            raise Refused("already_decided", status=self.status)
+        self.check_pending()
         self._decide(Status.WITHDRAWN, at)
         self._forget()
         return DeclarationWithdrawn(declaration_id=self.declaration_id, number=self.number, at=at)
@@ -173,7 +203,7 @@ class Declaration:
         self.note(status, at)
 
     def _forget(self) -> None:
-        self.insurance_code = None
+        self.insurance_code = self.phone = None
         self.applicant = None
 
 

@@ -1,4 +1,4 @@
-"""The kinds of declaration: for each its form, what stands in its way, and what its approval brings about.
+"""The kinds of declaration: for each its form, and what its approval brings about.
 
 A new kind is one entry here, one form in the schemas, and one handler for its effect.
 """
@@ -8,13 +8,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from shared.language.values import DeclarationKind
-
-
-class Obstacle(StrEnum):
-    """What stands in the way of a submission; the code it is refused with."""
-
-    ACCOUNT_EXISTS = "account_exists"
-    DECLARATION_PENDING = "declaration_pending"
 
 
 class Effect(StrEnum):
@@ -32,15 +25,10 @@ class Kind:
 
     effect: Effect
     form: str | None = None
-    obstacles: tuple[Obstacle, ...] = ()
 
 
 KINDS: Mapping[DeclarationKind, Kind] = {
-    DeclarationKind.REGISTER: Kind(
-        Effect.OPEN_ACCOUNT,
-        form="DeclarationForm",
-        obstacles=(Obstacle.ACCOUNT_EXISTS, Obstacle.DECLARATION_PENDING),
-    ),
+    DeclarationKind.REGISTER: Kind(Effect.OPEN_ACCOUNT, form="DeclarationForm"),
     DeclarationKind.CHILD: Kind(Effect.ADD_CHILD),
     DeclarationKind.ADJUST: Kind(Effect.CHANGE_ACCOUNT),
     DeclarationKind.STOP: Kind(Effect.CLOSE_ACCOUNT),

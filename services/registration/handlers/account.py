@@ -23,9 +23,10 @@ def activate_account(
     """
     check_effect(event.kind, Effect.OPEN_ACCOUNT)
     declaration = models.declaration_by_id(session, event.declaration_id)
-    if not declaration.approve(event) or models.account_of(session, event.insurance_code) is not None:
+    if not declaration.approve(event):
         return
     account = open_account(event, account_id=new_id(), password_hash=password_hash, at=at)
-    insert(session, models.accounts, account)
+    if not insert(session, models.accounts, account):
+        return
     declaration.note("account_activated", at)
     announce(session, account_activated_event(account, event, sealed_password))

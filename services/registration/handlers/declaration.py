@@ -1,5 +1,6 @@
 """Declarations: submitted, handled, decided, withdrawn, expired."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -18,29 +19,35 @@ from services.registration.domain.upload import form_key
 from services.registration.handlers.upload import drop_uploads_of
 from shared.language.errors import FieldError, Refused
 from shared.language.events import CardIssued, DeclarationReceived, DeclarationRejected, DeclarationReturned
+from shared.language.limits import Limit
 from shared.language.values import Contact, DeclarationKind, IdDocument, new_id
 from shared.storage.database import insert
 from shared.storage.outbox import announce
+from shared.storage.quotas import count
 from shared.storage.serials import next_serial
 
 BATCH_SIZE = 50  # declarations that expire in one transaction
 
 
-def submit_declaration(session: Session, form: dict[str, Any], *, days: float, at: datetime) -> Declaration:
+def submit_declaration(
+    session: Session, form: dict[str, Any], *, days: float, counted: Iterable[tuple[Limit, str]], at: datetime
+) -> Declaration:
     """Keep the declaration a checked form makes, mark its uploads as used, and announce it.
+
+    It is kept whether or not the code has an account: the answer must not tell. The account's holder is told. Once
+    nothing else is in the way, it counts for each limit and subject in ``counted``.
 
     Raises:
         Invalid: the ID number is impossible.
-        Refused: ``unknown_agency``, ``account_exists``, ``declaration_pending``, ``upload_not_found``.
+        Refused: ``unknown_agency``, ``declaration_pending``, ``upload_not_found``.
+        TooMany: as many declarations as a phone, an address or a mail address may send were accepted.
     """
     document = IdDocument(**form["id_document"])
     check_id_document(document, at.date())
     kind = DeclarationKind(form["kind"])
-    obstacle, agency = models.admission(session, kind, form["insurance_code"], form["agency_code"], at.date())
+    agency, account = models.admission(session, form["insurance_code"], form["agency_code"], at.date())
     if agency is None:
         raise Refused("unknown_agency", errors=[FieldError("agency_code", "unknown_agency")])
-    if obstacle is not None:
-        raise Refused(obstacle)
     declaration_id = new_id()
     photos = _use_uploads(session, form["photos"], declaration_id)
     declaration = Declaration(
@@ -50,6 +57,7 @@ def submit_declaration(session: Session, form: dict[str, Any], *, days: float, a
         kind=kind,
         agency=agency,
         insurance_code=form["insurance_code"],
+        phone=form["phone"],
         applicant=Applicant(
             full_name=form["full_name"],
             id_document=document,
@@ -61,9 +69,20 @@ def submit_declaration(session: Session, form: dict[str, Any], *, days: float, a
         submitted_at=at,
         expires_at=expiry(at, days),
     )
-    announce(session, declaration.submit())
-    insert(session, models.declarations, declaration)
+    submitted = declaration.submit()
+    if not insert(session, models.declarations, declaration):
+        raise Refused("declaration_pending")
+    count(session, counted, at=at)
+    announce(session, submitted)
+    if account is not None:
+        announce(session, declaration.repeats(*account))
     return declaration
+
+
+def submitted_again(session: Session, answer: dict[str, Any], *, at: datetime) -> dict[str, Any]:
+    """Return the answer to a submission that is sent again, with what became of the declaration since."""
+    declaration = models.get_declaration(session, answer["number"])
+    return answer | {"status": declaration.status, "condition": declaration.condition(at)}
 
 
 def find_declaration(session: Session, *, number: str, tracking_code: str) -> Declaration:

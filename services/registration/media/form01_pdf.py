@@ -2,7 +2,9 @@
 
 import unicodedata
 from pathlib import Path
+from typing import Any
 
+import zxingcpp
 from fpdf import FPDF
 from fpdf.enums import TableBordersLayout, XPos, YPos
 from fpdf.fonts import FontFace, TTFFont
@@ -30,6 +32,8 @@ UNKNOWN_CHARACTER = "□"
 SIGNING_SPACE = 24  # mm
 LABELS = 64  # mm, the width of the column of labels
 ENDING = 45  # mm, what the signature and the note beside it need together
+
+CODE_SIDE = 22  # mm, of the QR code in the corner
 
 INK, RULE, PALE = (0, 0, 0), (150, 150, 150), (243, 243, 243)
 
@@ -93,6 +97,7 @@ def _written(declaration: Form01Data, size: float) -> _Paper:
     paper = _Paper(size)
     paper.set_lang("vi-VN")
     paper.set_title(f"Tờ khai {declaration.number}")
+    _write_code(paper, f"{declaration.number} {declaration.tracking_code}")
     _write_heading(paper)
     _write_head_rows(paper, head_rows(declaration))
     _write_title(paper)
@@ -101,6 +106,18 @@ def _written(declaration: Form01Data, size: float) -> _Paper:
     _write_rows(paper, agency_rows(declaration))
     _write_ending(paper, declaration)
     return paper
+
+
+def _write_code(paper: _Paper, text: str) -> None:
+    """Draw number and tracking code as a QR code: officers scan it where the applicant stands before them."""
+    code = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode, ec_level="M")
+    image: Any = zxingcpp.write_barcode_to_image(code, scale=1, add_quiet_zones=False)
+    modules: Any = memoryview(image).tolist()
+    side = CODE_SIDE / len(modules)
+    paper.set_fill_color(INK)
+    dark = ((row, column) for row, line in enumerate(modules) for column, light in enumerate(line) if not light)
+    for row, column in dark:
+        paper.rect(paper.l_margin + column * side, paper.t_margin + row * side, side, side, style="F")
 
 
 def _write_heading(paper: _Paper) -> None:

@@ -17,6 +17,7 @@ from shared.language.values import LARGEST_PICTURE
 
 MAX_PIXELS = 50_000_000  # phones take up to 50 megapixels; decoded, that is 200 MB at most
 MAX_SCANS = 50  # a progressive JPEG has about ten; each further one costs a pass over all pixels for 75 bytes
+MIN_SIDE = 200  # pixels; nobody reads a card or knows a face on fewer
 MAX_SIDE = 2000  # enough to read an identity card by eye
 ORIENTATION = 0x0112  # EXIF tag
 
@@ -63,10 +64,12 @@ def read_picture(data: bytes) -> Picture:
     """Return the picture re-encoded in its own format.
 
     Raises TooLarge over 8 MiB; Unsupported when the content is no JPEG, PNG or WebP, whatever its name
-    says; Invalid ``unreadable_image`` when it is broken, moving, or over 50 million pixels.
+    says; Invalid ``unreadable_image`` when it is broken, moving, over 50 million pixels, or under 200 on a side.
     """
     fmt = format_of(data)
     with refusing_as_unreadable(), opened(data, fmt) as image:
+        if min(image.size) < MIN_SIDE:
+            raise Invalid("unreadable_image", errors=[FieldError("file", "picture_too_small", {"limit": MIN_SIDE})])
         return Picture(fmt.content_type, _encoded(_upright(image), fmt), fmt.suffix)
 
 
@@ -92,6 +95,8 @@ def refusing_as_unreadable() -> Iterator[None]:
     # Pillow's parsers let errors of a dozen unrelated kinds out when a file lies about itself.
     try:
         yield
+    except Invalid:
+        raise
     except Exception as error:
         raise Invalid("unreadable_image", errors=[FieldError("file", "unreadable_image")]) from error
 

@@ -102,7 +102,7 @@ class SubmittedView(View):
     tracking_code = PlainText(required=True, example="4EZYX8MXQF")
     kind = Choice(DeclarationKind, required=True)
     status = Choice(Status, required=True)
-    condition = Choice(Condition, required=True)
+    condition = Choice(Condition, required=True, allow_none=True)
     submitted_at = UtcTime(required=True)
     expires_at = UtcTime(required=True, example="2026-08-13T02:15:00.000Z")
     agency = fields.Nested(AgencyView, required=True)

@@ -1,0 +1,83 @@
+"""How often something was done within a time, for limits that all instances share.
+
+A count is part of the transaction it is made in: what is refused and rolled back was not counted. Subjects (a phone
+number, an address) are kept as their SHA-256 only, and no longer than the window.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from shared.language.limits import Limit
+from shared.storage.columns import UtcDateTime, insert_on
+
+
+def quotas_table(metadata: sa.MetaData) -> sa.Table:
+    """Counts by the hash of what is counted."""
+    return sa.Table(
+        "quotas",
+        metadata,
+        sa.Column("key", sa.String(64), primary_key=True),
+        sa.Column("counted", sa.Integer, nullable=False),
+        sa.Column("ends_at", UtcDateTime, nullable=False, index=True),
+    )
+
+
+def count(session: Session, counted: Iterable[tuple[Limit, str]], *, at: datetime) -> None:
+    """Count once for each limit and its subject.
+
+    Raises:
+        Problem: that of the limit which is reached, with the seconds until its window ends.
+    """
+    limits = {_key(limit, subject): limit for limit, subject in counted}
+    increase = _statements(session.info["outbox"].metadata, session.get_bind().dialect.name)[0]
+    for key in sorted(limits):  # in one order, so that no two transactions wait for each other
+        limit = limits[key]
+        values = {"key": key, "counted": 1, "ends_at": at + limit.window, "now": at}
+        row = session.execute(increase, values).one()
+        if row.counted > limit.most:
+            raise limit.problem(retry_after=(row.ends_at - at).total_seconds())
+
+
+def check(session: Session, limit: Limit, subject: str, *, at: datetime) -> None:
+    """Refuse where a limit is reached, and count nothing.
+
+    Raises:
+        Problem: as `count` does.
+    """
+    select = _statements(session.info["outbox"].metadata, session.get_bind().dialect.name)[1]
+    row = session.execute(select, {"the_key": _key(limit, subject), "now": at}).first()
+    if row is not None and row.counted >= limit.most:
+        raise limit.problem(retry_after=(row.ends_at - at).total_seconds())
+
+
+def forget_quotas(session: Session, *, before: datetime) -> None:
+    """Delete the counts whose window ended before a time."""
+    table = session.info["outbox"].metadata.tables["quotas"]
+    session.execute(sa.delete(table).where(table.c.ends_at < before))
+
+
+def _key(limit: Limit, subject: str) -> str:
+    return hashlib.sha256(f"{limit.name}:{subject}".encode()).hexdigest()
+
+
+@cache
+def _statements(metadata: sa.MetaData, dialect: str) -> tuple[Any, Any]:
+    table = metadata.tables["quotas"]
+    now = sa.bindparam("now", type_=UtcDateTime)
+    over = table.c.ends_at <= now
+    row = insert_on(dialect, table)
+    increase = row.on_conflict_do_update(
+        index_elements=[table.c.key],
+        set_={
+            "counted": sa.case((over, 1), else_=table.c.counted + 1),
+            "ends_at": sa.case((over, row.excluded.ends_at), else_=table.c.ends_at),
+        },
+    ).returning(table.c.counted, table.c.ends_at)
+    select = sa.select(table.c.counted, table.c.ends_at).where(table.c.key == sa.bindparam("the_key"), ~over)
+    return increase, select
