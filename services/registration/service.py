@@ -2,11 +2,10 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
-
-from eventlet.semaphore import Semaphore
+from typing import Any, TypeVar
 
 from services.registration import models
 from services.registration.domain import places
@@ -15,9 +14,9 @@ from services.registration.domain.declaration import Declaration
 from services.registration.domain.kinds import Effect, check_effect
 from services.registration.domain.limits import SubmissionLimits
 from services.registration.domain.qr import read_qr
-from services.registration.domain.upload import FOLDERS, Upload
+from services.registration.domain.upload import FOLDERS, Upload, form_key
 from services.registration.handlers import account, declaration, upload
-from services.registration.media.form01 import Form01Data, form01_data
+from services.registration.media.form01 import form01_data, print_form01
 from services.registration.media.picture import Picture, read_picture
 from services.registration.media.qr_picture import read_qr_picture
 from services.registration.schemas.address import place_list
@@ -32,11 +31,13 @@ from services.registration.schemas.qr import QrForm, QrView
 from services.registration.schemas.upload import UploadForm, UploadView
 from shared import forms
 from shared.framework.consumers import listen
+from shared.framework.isolated import IsolatedWork, WorkEnded
 from shared.framework.providers import (
     ClientProvider,
     DatabaseProvider,
     FilesProvider,
     GreenFileStore,
+    IsolatedWorkProvider,
     SealProvider,
     SettingProvider,
     in_thread,
@@ -45,7 +46,7 @@ from shared.framework.rpc import rpc
 from shared.framework.service import Service
 from shared.framework.timers import every
 from shared.language.clock import utc_now
-from shared.language.errors import FieldError, Invalid, NotFound
+from shared.language.errors import FieldError, Invalid, NotFound, Unavailable
 from shared.language.events import (
     CardIssued,
     DeclarationApproved,
@@ -65,8 +66,10 @@ from shared.storage.quotas import forget_quotas
 from shared.storage.seals import Seal
 
 FILE_BATCH_SIZE = 100
-# one form at a time: printing is all Python, and more at once would keep the interpreter from those who submit
-PRINTING = Semaphore(1)
+RETRY_AFTER = 2  # seconds a caller is asked to wait where a form could not be printed
+PRINTING = threading.Lock()  # who asks for a form that is being printed waits for it
+
+Result = TypeVar("Result")
 
 
 def submission_limits(settings: Settings) -> SubmissionLimits:
@@ -86,6 +89,7 @@ class Registration(Service):
     database: Database = DatabaseProvider(models.metadata)
     files: GreenFileStore = FilesProvider()
     seal: Seal = SealProvider()
+    isolated: IsolatedWork = IsolatedWorkProvider()
     declaration_days: float = SettingProvider("declaration_days")
     limits: SubmissionLimits = ClientProvider(submission_limits)
 
@@ -97,7 +101,7 @@ class Registration(Service):
         purpose = forms.read(UploadForm, form)["purpose"]
         key = scoped_key("upload", caller, idempotency_key)
         raw = self.files.get(incoming)
-        picture = in_thread(read_picture, raw)
+        picture = self._work_on_picture(read_picture, raw, "file")
         kept = new_upload(purpose, picture)
         self.files.put(kept.key, picture.data)
         body = [purpose, hashlib.sha256(raw).hexdigest()]
@@ -136,11 +140,43 @@ class Registration(Service):
         """Return Form 01 of a declaration as PDF, in base64."""
         found = self.database.query(declaration.find_declaration, number=number, tracking_code=tracking_code)
         found.check_pending()
-        return {"pdf": base64.b64encode(self._print(found)).decode()}
+        return {"pdf": base64.b64encode(self._form_of(found)).decode()}
 
-    def _print(self, found: Declaration) -> bytes:
-        with PRINTING:
-            return in_thread(printed, form01_data(found))
+    def _form_of(self, found: Declaration) -> bytes:
+        """Return the printed form, which is kept: it says the same for as long as the declaration is pending."""
+        key = form_key(found.declaration_id)
+        try:
+            return self.files.get(key)
+        except FileNotFoundError:
+            with PRINTING:
+                return self._print(found, key)
+
+    def _print(self, found: Declaration, key: str) -> bytes:
+        try:
+            return self.files.get(key)  # printed while we waited
+        except FileNotFoundError:
+            form = self._isolated_form(found)
+        self.files.put(key, form)
+        if self.database.query(models.get_declaration, found.number).applicant is None:
+            self.files.remove(key)  # withdrawn, perhaps while it was printed
+        return form
+
+    def _isolated_form(self, found: Declaration) -> bytes:
+        try:
+            return self.isolated.run(print_form01, form01_data(found))
+        except WorkEnded:
+            raise Unavailable(dependency="printing", retry_after=RETRY_AFTER) from None
+
+    def _work_on_picture(self, read: Callable[[bytes], Result], data: bytes, field: str) -> Result:
+        """Have a picture read where it can do no harm.
+
+        Raises:
+            Invalid: ``unreadable_image``, also where it would take too much memory or time.
+        """
+        try:
+            return self.isolated.run(read, data)
+        except WorkEnded:
+            raise Invalid("unreadable_image", errors=[FieldError(field, "unreadable_image")]) from None
 
     # what a form's lists and scanners need
 
@@ -148,7 +184,7 @@ class Registration(Service):
     def read_qr(self, form: Any = None, incoming: str | None = None) -> dict[str, Any]:
         """Read the QR of a card from its text, or from the picture in the file ``incoming``."""
         if incoming is not None:
-            payload = in_thread(read_qr_picture, self.files.get(incoming))
+            payload = self._work_on_picture(read_qr_picture, self.files.get(incoming), "image")
         else:
             payload = forms.read(QrForm, form)["payload"]
         if not isinstance(payload, str):
@@ -184,10 +220,7 @@ class Registration(Service):
             return
         found = self.database.query(models.get_declaration, event.number)
         if found.applicant is not None:
-            self.files.put(event.form_key, self._print(found))
-            found = self.database.query(models.get_declaration, event.number)
-        if found.applicant is None:  # withdrawn, perhaps while it was printed
-            self.files.remove(event.form_key)
+            self._form_of(found)
 
     @listen(DeclarationReceived)
     def on_declaration_received(self, event: DeclarationReceived) -> None:
@@ -263,10 +296,3 @@ def new_upload(purpose: str, picture: Picture) -> Upload:
 def batched(keys: list[str], size: int) -> Iterator[list[str]]:
     for first in range(0, len(keys), size):
         yield keys[first : first + size]
-
-
-def printed(data: Form01Data) -> bytes:
-    """Return Form 01 as PDF; what prints it is loaded with the first form."""
-    from services.registration.media.form01_pdf import print_form01
-
-    return print_form01(data)

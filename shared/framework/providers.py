@@ -9,6 +9,7 @@ from eventlet import tpool
 from eventlet.semaphore import Semaphore
 from nameko.extensions import DependencyProvider
 
+from shared.framework.isolated import IsolatedWork
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -89,6 +90,20 @@ class GreenFileStore:
 
     def check(self) -> None:
         in_thread(self._store.check)
+
+
+class IsolatedWorkProvider(DependencyProvider):
+    """Processes for work on what strangers sent; at most half of the workers wait for it, the others go on."""
+
+    def setup(self) -> None:
+        at_once = max(1, self.container.config["SETTINGS"].workers // 4)
+        self.isolated = IsolatedWork(processes=at_once, waiting=at_once)
+
+    def stop(self) -> None:
+        self.isolated.stop()
+
+    def get_dependency(self, worker_ctx: Any) -> IsolatedWork:
+        return self.isolated
 
 
 class ClientProvider(DependencyProvider):

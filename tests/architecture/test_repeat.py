@@ -11,6 +11,7 @@ from services.notification import clients
 from services.notification.service import message_budget
 from services.registration.domain.declaration import Applicant, Declaration
 from services.registration.domain.upload import Upload, form_key
+from shared.framework.isolated import IsolatedWork
 from shared.framework.workers import WorkerPool
 from shared.language.clock import utc_now
 from shared.language.events import PhotoReplaced
@@ -93,6 +94,7 @@ def tested_service(settings):
         if name == "notification":
             prepare_notification(service, settings)
         if name == "registration":
+            service.isolated = IsolatedWork(processes=1, waiting=0)
             with database.begin() as session:
                 session.add(declaration())
                 session.add_all(uploads())

@@ -139,5 +139,4 @@ def _use_uploads(session: Session, photos: dict[str, str], declaration_id: str) 
 
 def _erase_files(session: Session, declaration: Declaration) -> None:
     drop_uploads_of(session, declaration.declaration_id)
-    if declaration.applicant is not None and declaration.applicant.form_key:
-        models.erase_files(session, [declaration.applicant.form_key])
+    models.erase_files(session, [form_key(declaration.declaration_id)])

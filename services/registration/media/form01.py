@@ -57,6 +57,13 @@ class Form01Data:
     contact_name: str | None = None
 
 
+def print_form01(declaration: Form01Data) -> bytes:
+    """Return Form 01 as PDF; what prints it is loaded with the first form."""
+    from services.registration.media import form01_pdf
+
+    return form01_pdf.print_form01(declaration)
+
+
 def form01_data(declaration: Declaration) -> Form01Data:
     """Return what Form 01 shows of a declaration that still has its personal data."""
     assert declaration.applicant is not None and declaration.insurance_code is not None

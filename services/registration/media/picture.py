@@ -1,6 +1,6 @@
 """Pictures that come in: decoded and encoded again by Pillow, so that what is kept is harmless.
 
-Everything here may run in a thread of its own: it touches no state but its arguments.
+It runs in a process of its own (`shared.framework.isolated`), and touches no state but its arguments.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,8 @@ from PIL.Image import Resampling, Transpose
 from shared.language.errors import FieldError, Invalid, TooLarge, Unsupported
 from shared.language.values import LARGEST_PICTURE
 
-MAX_PIXELS = 50_000_000  # phones take up to 50 megapixels; decoded, that is 200 MB at most
+MAX_PIXELS = 20_000_000  # decoded whole, that is 80 MB
+MAX_PIXELS_SCALED = 64_000_000  # a JPEG is made smaller while it is decoded, and phones take up to 64 megapixels
 MAX_SCANS = 50  # a progressive JPEG has about ten; each further one costs a pass over all pixels for 75 bytes
 MIN_SIDE = 200  # pixels; nobody reads a card or knows a face on fewer
 MAX_SIDE = 2000  # enough to read an identity card by eye
@@ -64,7 +65,7 @@ def read_picture(data: bytes) -> Picture:
     """Return the picture re-encoded in its own format.
 
     Raises TooLarge over 8 MiB; Unsupported when the content is no JPEG, PNG or WebP, whatever its name
-    says; Invalid ``unreadable_image`` when it is broken, moving, over 50 million pixels, or under 200 on a side.
+    says; Invalid ``unreadable_image`` when it is broken, moving, of too many pixels, or under 200 on a side.
     """
     fmt = format_of(data)
     with refusing_as_unreadable(), opened(data, fmt) as image:
@@ -107,7 +108,7 @@ def opened(data: bytes, fmt: PictureFormat) -> Iterator[Image.Image]:
     if fmt is JPEG and data.count(b"\xff\xda") > MAX_SCANS:
         raise ValueError("too many scans")
     with Image.open(BytesIO(data), formats=[fmt.name]) as image:
-        if image.width * image.height > MAX_PIXELS:
+        if image.width * image.height > (MAX_PIXELS_SCALED if fmt is JPEG else MAX_PIXELS):
             raise ValueError("too many pixels")
         # A JPEG of two frames is a photograph with a preview or a depth map, as phones make them.
         if fmt is not JPEG and getattr(image, "is_animated", False):
