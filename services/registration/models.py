@@ -12,7 +12,7 @@ from services.registration.domain.declaration import NUMBER, Applicant, Declarat
 from services.registration.domain.upload import Upload, form_key, form_of
 from shared.language.errors import NotFound
 from shared.language.values import Address, Agency, Contact, DeclarationKind, IdDocument, Status
-from shared.storage.columns import JsonOf, UtcDateTime
+from shared.storage.columns import JsonOf, UtcDateTime, insert_on
 from shared.storage.database import mapping
 from shared.storage.quotas import quotas_table
 
@@ -213,7 +213,8 @@ def erase_files(session: Session, keys: Iterable[str]) -> None:
     """Note files to be deleted once this transaction has committed."""
     rows = [{"key": key} for key in keys]
     if rows:
-        session.execute(sa.insert(erasures), rows)
+        insert = insert_on(session.get_bind().dialect.name, erasures)
+        session.execute(insert.on_conflict_do_nothing(), rows)
 
 
 def files_to_erase(session: Session, limit: int) -> Sequence[str]:

@@ -51,6 +51,14 @@ class IsolatedWork:
         self._places = threading.Semaphore(processes + waiting)
         self._idle: list[Process] = []
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the next piece of work would be refused."""
+        if self._places.acquire(blocking=False):
+            self._places.release()
+            return False
+        return True
+
     def run(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """Call a function of a module, and return its result; what goes in and out is bytes, text or dataclasses.
 
@@ -205,4 +213,5 @@ def _reply(name: str, arguments: list[Any]) -> bytes:
 
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as given:
+        given.setblocking(True)  # our parent's sockets may be green, and then both ends do not block
         work(given)

@@ -1,7 +1,7 @@
 """Work in processes of its own: it comes back as it went in, and what takes too much ends without harm."""
 
 import os
-import threading
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ import pytest
 from shared.framework import isolated
 from shared.framework.isolated import IsolatedWork, WorkEnded
 from shared.language.errors import FieldError, Invalid, Unavailable
+from tests.support.waiting import until
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def break_down(data: bytes) -> bytes:
 
 
 def die(data: bytes) -> bytes:
-    os._exit(1)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def spin(data: bytes) -> bytes:
@@ -111,8 +112,7 @@ def test_what_waits_for_ever_ends_too(work, monkeypatch):
 def test_more_than_may_wait_is_refused_at_once(work):
     with ThreadPoolExecutor(3) as callers:
         busy = [callers.submit(work.run, sleep, b"2") for _ in range(3)]
-        while threading.active_count() < 4 or work._places._value:  # all three are under way
-            time.sleep(0.01)
+        until(lambda: work.is_full, "all three are under way")
         with pytest.raises(Unavailable) as refusal:
             work.run(tell, b"")
         assert (refusal.value.code, refusal.value.retry_after) == ("busy", 2)
