@@ -172,3 +172,55 @@ def test_a_district_from_an_old_paper_is_kept_as_it_was_written():
 @given(st.sampled_from(PLACES), ANYTHING)
 def test_whatever_is_sent_in_one_place_the_fault_is_found_there(place, value):
     assert {field.split(".")[0] for field in faults(sent(place, value))} <= {place[0]}
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "code"),
+    [
+        *(
+            (("full_name",), name, "not_a_name")
+            for name in ("Quý khách nhận quà tại vaytien.com - gấp", "Vay Tiền.VN", "Mẫu t.me", "Mẫu.Thử")
+        ),
+        *(
+            (("address", place), line, "leads_elsewhere")
+            for place in ("street", "district")
+            for line in (
+                "Nhận quà tại vaytien.com",
+                "12 đường Mẫu https://vidu",
+                "www quà tặng",
+                "12//vidu",
+                "gọi 0912345678",
+                "gọi 0912 345 678 ngay",
+                "gọi +84 912.345.678",
+                "gọi 1900 9068",
+                "vay-tien.top",
+            )
+        ),
+        *(
+            (("email",), mail, "not_an_email")
+            for mail in ("a@localhost", "a@[127.0.0.1]", "a@127.0.0.1", "a@may.local", "a@may.internal", "a@vidu.123")
+        ),
+    ],
+)
+def test_nothing_that_leads_elsewhere_comes_in(place, value, code):
+    """A name or an address stands on the agency's paper, and a mail goes to nobody inside (C6)."""
+    assert faults(sent(place, value)) == {".".join(place): code}
+
+
+@pytest.mark.parametrize(
+    "street",
+    [
+        "12/3 Đ.Nguyễn Mẫu, P.12, Q.1, TP.HCM",
+        "Số 1900, tổ 12, KP.5",
+        "Lô 8499-12, KCN Thử",
+        "Ấp 3.Xã Mẫu",
+        "079 Mẫu 12",
+    ],
+)
+def test_an_address_may_look_as_addresses_do(street):
+    assert read_declaration(sent(("address", "street"), street))["address"].street == street
+
+
+@pytest.mark.parametrize("name", ["Y. Mẫu", "Nguyễn T. Mẫu", "H'Hen Mẫu", "Trần Văn Com", "Jr. Mẫu"])
+def test_a_name_may_have_what_names_have(name):
+    assert read_declaration(sent(("full_name",), name))["full_name"] == name
