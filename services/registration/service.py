@@ -89,7 +89,7 @@ class Registration(Service):
     database: Database = DatabaseProvider(models.metadata)
     files: GreenFileStore = FilesProvider()
     seal: Seal = SealProvider()
-    isolated: IsolatedWork = IsolatedWorkProvider()
+    isolated: IsolatedWork = IsolatedWorkProvider("services.registration.media.qr_picture")
     declaration_days: float = SettingProvider("declaration_days")
     limits: SubmissionLimits = ClientProvider(submission_limits)
 

@@ -29,7 +29,7 @@ CPU_SECONDS = 6.0  # of one piece of work; a photograph of a phone takes less th
 WALL_SECONDS = 8.0
 MEMORY = 1024**3  # bytes of address space, the interpreter included
 START_SECONDS = 20.0  # for the first piece of work, which loads the libraries
-QUEUE_SECONDS = 3.0  # waited for a free process: the caller has little more patience
+QUEUE_SECONDS = 5.0  # waited for a free process: the caller waits little longer
 JOBS = 200  # after so many a process is replaced, so that what leaks does not grow
 RETRY_AFTER = 2  # seconds a caller is asked to wait where all processes are busy
 LONGEST_FRAME = 64 * 1024**2  # bytes
@@ -47,9 +47,16 @@ class IsolatedWork:
     """Processes for work on what strangers sent: ``processes`` at once, ``waiting`` more pieces in a queue."""
 
     def __init__(self, processes: int, waiting: int) -> None:
+        self._count = processes
         self._free = threading.Semaphore(processes)
         self._places = threading.Semaphore(processes + waiting)
         self._idle: list[Process] = []
+
+    def start(self, module: str) -> None:
+        """Start every process and have it load a module, so that the first piece of work need not wait for that."""
+        self._idle = [Process() for _ in range(self._count)]
+        for process in self._idle:
+            process.ask(f"{__name__}:load", (module,))
 
     @property
     def is_full(self) -> bool:
@@ -196,6 +203,12 @@ def work(sock: socket.socket) -> None:
         reply = _reply(*msgspec.msgpack.decode(frame, type=tuple[str, list[Any]]))
         signal.setitimer(signal.ITIMER_PROF, 0)
         send(sock, reply)
+
+
+def load(module: str) -> bool:
+    """Import a module."""
+    importlib.import_module(module)
+    return True
 
 
 def _reply(name: str, arguments: list[Any]) -> bytes:

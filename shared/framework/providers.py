@@ -93,11 +93,19 @@ class GreenFileStore:
 
 
 class IsolatedWorkProvider(DependencyProvider):
-    """Processes for work on what strangers sent; at most half of the workers wait for it, the others go on."""
+    """Processes for work on what strangers sent; of the usual eight workers one never waits for it.
+
+    ``module`` is loaded before the service takes its first call.
+    """
+
+    def __init__(self, module: str) -> None:
+        self.module = module
 
     def setup(self) -> None:
-        at_once = max(1, self.container.config["SETTINGS"].workers // 4)
-        self.isolated = IsolatedWork(processes=at_once, waiting=at_once)
+        workers = self.container.config["SETTINGS"].workers
+        processes = max(2, workers // 4)
+        self.isolated = IsolatedWork(processes, waiting=max(2, workers - processes - 1))
+        self.isolated.start(self.module)
 
     def stop(self) -> None:
         self.isolated.stop()

@@ -119,6 +119,12 @@ def test_more_than_may_wait_is_refused_at_once(work):
         assert [one.result() for one in busy] == [b"done"] * 3
 
 
+def test_processes_that_were_started_have_the_module_loaded(work):
+    work.start("tests.shared.test_isolated")
+    first, second = work.run(tell, b""), work.run(tell, b"")
+    assert first.pid == second.pid
+
+
 def test_a_process_is_replaced_after_so_many_pieces_of_work(work, monkeypatch):
     monkeypatch.setattr(isolated, "JOBS", 2)
     pids = [work.run(tell, b"").pid for _ in range(4)]
