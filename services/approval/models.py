@@ -120,13 +120,19 @@ _SESSION = (
     .where(officer_sessions.c.token_hash == sa.bindparam("token_hash"))
 )
 _PERSON = sa.select(register_people).where(register_people.c.insurance_code == sa.bindparam("insurance_code"))
-
-
 _LOCK_CODE = sa.text("SELECT pg_advisory_xact_lock(hashtext('insurance_code'), hashtext(:code))")
 _APPROVED_AT = sa.select(account_codes.c.approved_at).where(
     account_codes.c.insurance_code == sa.bindparam("insurance_code")
 )
 _PENDING_REGISTER = sa.and_(reviews.c.status == Status.PENDING.value, reviews.c.kind == DeclarationKind.REGISTER.value)
+
+
+_STANDINGS = (
+    sa.select(reviews.c.insurance_code, sa.func.count(), account_codes.c.insurance_code)
+    .outerjoin(account_codes, account_codes.c.insurance_code == reviews.c.insurance_code)
+    .where(reviews.c.insurance_code.in_(sa.bindparam("codes", expanding=True)), _PENDING_REGISTER)
+    .group_by(reviews.c.insurance_code, account_codes.c.insurance_code)
+)
 
 
 def get_review(session: Session, number: str, *, for_update: bool = False) -> Review:
@@ -205,21 +211,12 @@ def pending_under(session: Session, insurance_code: str) -> Sequence[Review]:
 
 
 def standings(session: Session, found: Sequence[Review]) -> dict[str, Standing]:
-    """Return what else is known of the codes of pending registrations, by declaration id."""
+    """Return what else is known of the insurance codes of pending registrations, by code."""
     codes = {review.insurance_code for review in found if review.opens_account and review.status == Status.PENDING}
-    counted = sa.select(reviews.c.insurance_code, sa.func.count()).where(_PENDING_REGISTER)
-    pending = session.execute(counted.where(reviews.c.insurance_code.in_(codes)).group_by(reviews.c.insurance_code))
-    pending_by_code = {row[0]: row[1] for row in pending}
-    known = sa.select(account_codes.c.insurance_code).where(account_codes.c.insurance_code.in_(codes))
-    with_account = set(session.scalars(known))
-    return {
-        review.declaration_id: Standing(
-            account_exists=review.insurance_code in with_account,
-            others_pending=pending_by_code.get(review.insurance_code, 1) - 1,
-        )
-        for review in found
-        if review.insurance_code in codes
-    }
+    if not codes:
+        return {}
+    rows = session.execute(_STANDINGS, {"codes": list(codes)})
+    return {code: Standing(account is not None, pending - 1) for code, pending, account in rows}
 
 
 def use_upload(session: Session, upload_id: str) -> bool:

@@ -81,7 +81,7 @@ class Approval(Service):
         self._check_token(token, at)
         wanted = forms.read(ReviewSearchForm, search)
         found = self.database.query(review.search_reviews, token, wanted, at=at)
-        return review_list(found, self.database.query(review.standings, found), wanted["limit"], at)
+        return review_list(found, self.database.query(models.standings, found), wanted["limit"], at)
 
     @rpc
     def get_review(self, token: str, number: str) -> dict[str, Any]:
@@ -127,7 +127,7 @@ class Approval(Service):
         return ReviewItem.of(shown, at, **vars(self._standing(shown)))
 
     def _standing(self, shown: Review) -> Standing:
-        return self.database.query(review.standings, [shown]).get(shown.declaration_id, Standing())
+        return self.database.query(models.standings, [shown]).get(shown.insurance_code or "", Standing())
 
     def _copy_upload(self, purpose: str, upload_id: str) -> str:
         """Copy an upload into a file of our own, and return its key.

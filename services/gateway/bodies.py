@@ -7,11 +7,14 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Request
 
+from shared.framework.providers import in_time
 from shared.language.errors import FieldError, Invalid, TooLarge, Unsupported
 from shared.language.values import LARGEST_PICTURE
 
 LARGEST_JSON = 64 * 1024  # bytes; far above any form, so that a field that is too long is named
 LARGEST_FORM = 16 * 1024  # bytes; a carrier's call-back has a few hundred
+BODY_SECONDS = 30.0  # a body of JSON or a form may take so long to arrive, however steadily it trickles
+FILE_SECONDS = 120.0  # and a file: 8 MiB over a slow phone
 MOST_FIELDS = 100
 AROUND_FILE = 64 * 1024  # bytes of multipart lines and fields around the file
 IN_MEMORY = 256 * 1024  # bytes werkzeug holds while it looks for a boundary; it reads 64 KiB at a time, so no fewer
@@ -31,7 +34,7 @@ def json_of(request: Request) -> Any:
         raise Unsupported(expected="application/json")
     request.max_content_length = LARGEST_JSON
     try:
-        body = orjson.loads(request.get_data(cache=False))
+        body = orjson.loads(in_time(BODY_SECONDS, TimeoutError(), request.get_data, False))
     except RequestEntityTooLarge:
         raise TooLarge(limit=LARGEST_JSON) from None
     except (orjson.JSONDecodeError, RecursionError):
@@ -57,7 +60,7 @@ def form_of(request: Request) -> dict[str, str]:
         raise Unsupported(expected="application/x-www-form-urlencoded")
     request.max_content_length = request.max_form_memory_size = LARGEST_FORM
     try:
-        values = request.form
+        values = in_time(BODY_SECONDS, TimeoutError(), lambda: request.form)
     except RequestEntityTooLarge:
         raise TooLarge(limit=LARGEST_FORM) from None
     except (HTTPException, OSError, ValueError):
@@ -81,7 +84,7 @@ def file_of(request: Request, name: str, fields: tuple[str, ...] = ()) -> tuple[
     request.max_content_length = LARGEST_PICTURE + AROUND_FILE
     request.max_form_memory_size = IN_MEMORY
     try:
-        files, values = request.files, request.form
+        files, values = in_time(FILE_SECONDS, TimeoutError(), lambda: (request.files, request.form))
     except RequestEntityTooLarge:
         raise TooLarge(limit=LARGEST_PICTURE) from None
     except (HTTPException, OSError, ValueError):

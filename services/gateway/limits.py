@@ -7,6 +7,7 @@ from limits.errors import ConfigurationError
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
+from shared import metrics
 from shared.language.errors import TooMany
 from shared.settings import Settings, SettingsError
 
@@ -35,5 +36,6 @@ class RateLimits:
         """
         if self._off or self._limiter.hit(self._limits[name], name, who):
             return
+        metrics.TURNED_AWAY.labels("limit").inc()
         reset = self._limiter.get_window_stats(self._limits[name], name, who).reset_time
         raise TooMany(retry_after=max(1.0, reset - time.time()))

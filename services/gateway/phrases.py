@@ -213,5 +213,9 @@ FIELDS = {
     "too_many_fields": ("Có nhiều hơn {limit} mục.", "More than {limit} fields."),
     "too_deep": ("Nội dung lồng nhau quá {limit} lớp.", "Nested more than {limit} levels deep."),
     "not_json": ("Nội dung không phải JSON.", "The body is not valid JSON."),
+    "malformed_header": (
+        "Một tiêu đề (header) bị hỏng, hoặc có thể hiểu theo hai cách.",
+        "A header is malformed, or can be read in two ways.",
+    ),
     "body_broken": ("Nội dung bị hỏng trên đường gửi.", "The body is incomplete or malformed."),
 }

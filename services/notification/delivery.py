@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from services.notification import handlers
+from services.notification import handlers, models
 from services.notification.clients.carrier import Callback, OutgoingMessage
 from services.notification.clients.carriers import Carriers
 from services.notification.clients.guard import GuardedCarrier
@@ -100,7 +100,7 @@ class Sender:
     def count_messages(self) -> None:
         """Count the messages of Vietnam's day against the budget, and say so once where it is spent."""
         was_spent = self.budget.is_spent
-        self.budget.used = self.database.query(handlers.messages_since, vietnam_midnight(utc_now()))
+        self.budget.used = self.database.query(models.messages_since, vietnam_midnight(utc_now()))
         metrics.MESSAGE_BUDGET_USED.set(self.budget.used / self.budget.most)
         if self.budget.is_spent and not was_spent:
             log.error("message_budget_spent", used=self.budget.used, budget=self.budget.most)
@@ -165,15 +165,15 @@ class Sender:
             at=utc_now(),
             lease=self.retry.lease,
             carriers=carriers,
-            budget=self.budget,
+            budget_spent=self.budget.is_spent,
         )
         return {message.channel: message for message in reserved}
 
     def _reserve_due(self, channel: Channel) -> Message | None:
         carrier = self.carriers[channel].preferred()
-        lease, budget = self.retry.lease, self.budget
+        lease, spent = self.retry.lease, self.budget.is_spent
         return self.database.run(
-            handlers.reserve_due, channel, lease=lease, at=utc_now(), carrier=carrier, budget=budget
+            handlers.reserve_due, channel, lease=lease, at=utc_now(), carrier=carrier, budget_spent=spent
         )
 
     # send or look up

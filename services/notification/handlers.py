@@ -12,7 +12,7 @@ from services.notification.domain.fallback import load_fallback
 from services.notification.domain.message import Channel, Message, Settled, State, mail_of, sms_of
 from services.notification.domain.occasion import Occasion, is_unsolicited
 from services.notification.domain.outcome import Outcome
-from services.notification.domain.retry import MESSAGE_LIFETIME, UNLIMITED, MessageBudget, RetryPolicy
+from services.notification.domain.retry import MESSAGE_LIFETIME, RetryPolicy
 from shared.language.errors import Refused
 from shared.language.events import DeclarationWithdrawn
 from shared.language.values import new_id
@@ -29,14 +29,12 @@ def queue_messages(
     at: datetime,
     lease: timedelta = timedelta(),
     carriers: Mapping[Channel, str] | None = None,
-    budget: MessageBudget = UNLIMITED,
+    budget_spent: bool = False,
 ) -> list[Message]:
     """Store the messages of an occasion; one that comes again adds nothing.
 
-    What anybody can cause is held where the day's budget is spent.
-
-    ``carriers`` names a carrier for each channel that has a worker ready: such a message is stored as reserved, and
-    is returned. The others wait in the queue.
+    What anybody can cause is held where the day's budget is spent. ``carriers`` names a carrier for each channel that
+    has a worker ready: such a message is stored as reserved, and is returned. The others wait in the queue.
     """
     queued = models.queued_channels(session, occasion.key, occasion.declaration_id)
     ready = carriers if carriers and models.WITHDRAWN not in queued else {}
@@ -45,14 +43,12 @@ def queue_messages(
         if message.channel in queued:
             continue
         channel = Channel(message.channel)
-        if budget.is_spent and is_unsolicited(occasion.key):
+        if budget_spent and is_unsolicited(occasion.key):
             message.hold(at)
         if channel in ready and message.is_due(at):
             message.reserve(at, lease, ready[channel])
             reserved.append(message)
-        if insert(session, models.messages, message):
-            budget.used += 1
-        elif message in reserved:
+        if not insert(session, models.messages, message) and message in reserved:
             reserved.remove(message)
     return reserved
 
@@ -83,7 +79,7 @@ def reserve_due(
     lease: timedelta,
     at: datetime,
     carrier: str | None = None,
-    budget: MessageBudget = UNLIMITED,
+    budget_spent: bool = False,
 ) -> Message | None:
     """Reserve the next due message of a channel for a carrier, or return None where there is none.
 
@@ -93,8 +89,8 @@ def reserve_due(
     while (message := models.due_message(session, channel, at)) is not None:
         if models.is_withdrawn(session, message.declaration_id):
             message.cancel(at)
-        elif budget.is_spent and is_unsolicited(message.occasion) and message.state == State.QUEUED:
-            message.hold(at)
+        elif budget_spent and is_unsolicited(message.occasion) and message.state == State.QUEUED:
+            models.hold_unsolicited(session, channel, at)
         else:
             message.reserve(at, lease, carrier)
             return message
@@ -174,11 +170,6 @@ def bring_forward(session: Session, *, longest: timedelta, at: datetime) -> int:
 def forget_fallbacks(session: Session, *, at: datetime) -> None:
     """Forget the addresses kept for a fallback where no carrier reported within 72 hours."""
     models.forget_fallbacks(session, before=at - MESSAGE_LIFETIME)
-
-
-def messages_since(session: Session, moment: datetime) -> int:
-    """Return how many messages were queued since a moment."""
-    return models.messages_since(session, moment)
 
 
 def list_messages(session: Session, states: Sequence[str], limit: int) -> Sequence[Message]:

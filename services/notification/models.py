@@ -6,10 +6,20 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from services.notification.domain.message import RESERVED_STATES, WAITING_STATES, Message
+from services.notification.domain.message import (
+    BUDGET_SPENT,
+    HOLD,
+    RESERVED_STATES,
+    WAITING_STATES,
+    Message,
+    State,
+)
+from services.notification.domain.occasion import UNSOLICITED
 from shared.language.errors import NotFound
 from shared.storage.columns import UtcDateTime, insert_on
 from shared.storage.database import mapping
+
+HOLD_BATCH_SIZE = 1000  # messages in one statement
 
 mapper = mapping()
 metadata = mapper.metadata
@@ -151,6 +161,15 @@ def messages_in(session: Session, states: Sequence[str], limit: int) -> Sequence
     """Return messages in these states, the newest first."""
     query = sa.select(Message).where(messages.c.state.in_(list(states)))
     return session.scalars(query.order_by(messages.c.queued_at.desc()).limit(limit)).all()
+
+
+def hold_unsolicited(session: Session, channel: str, at: datetime) -> None:
+    """Hold a batch of the due messages of a channel that anybody can cause, with one statement."""
+    kinds = sa.or_(*(messages.c.occasion.startswith(f"{name}:", autoescape=True) for name in UNSOLICITED))
+    queued = sa.and_(messages.c.channel == channel, messages.c.state == State.QUEUED.value, kinds)
+    due = sa.select(messages.c.message_id).where(queued, messages.c.due_at <= at).limit(HOLD_BATCH_SIZE)
+    row = sa.update(messages).where(messages.c.message_id.in_(due.with_for_update(skip_locked=True)))
+    session.connection().execute(row.values(code=BUDGET_SPENT, due_at=at + HOLD))
 
 
 def messages_since(session: Session, moment: datetime) -> int:

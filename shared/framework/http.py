@@ -58,6 +58,12 @@ class ApplicationServer(HttpServer):
     def get_wsgi_app(self) -> Any:
         return Application(self)
 
+    def refusal(self, problem: Problem, language: str = "") -> bytes:
+        request = Request({"HTTP_ACCEPT_LANGUAGE": language, "vssid.request_id": logs.new_request_id()})
+        response = self.container.service_cls.present(problem, request)
+        response.headers["Connection"] = "close"
+        return f"HTTP/1.1 {response.status}\r\n{response.headers}".encode() + response.get_data()
+
 
 class Application:
     """The WSGI application: every request passes here first.
@@ -135,7 +141,6 @@ class Application:
         try:
             self._operations.admit(request, Operation.limit)
         except TooMany as problem:
-            metrics.TURNED_AWAY.labels("limit").inc()
             refusal = problem
         return self._service.present(refusal, request)
 
@@ -235,8 +240,6 @@ class Route(HttpRequestHandler):
             self.server.admission.admit(request, self.operation.limit)
             return self._work(request)
         except Problem as problem:
-            if isinstance(problem, TooMany):
-                metrics.TURNED_AWAY.labels("limit").inc()
             return service.present(problem, request)
         except Exception:
             log.exception("request_failed", route=self.url, request_id=request.environ["vssid.request_id"])

@@ -15,11 +15,11 @@ from functools import partial
 from typing import Any
 
 import eventlet
-import orjson
 from eventlet import greenio, wsgi
 from nameko.web.server import HttpOnlyProtocol, WebServer
 
 from shared import logs, metrics
+from shared.language.errors import FieldError, Invalid, Problem, Unavailable
 
 SOCKET_SECONDS = 15  # a caller who sends nothing, or reads nothing, for so long is disconnected
 IDLE_SECONDS = 15.0  # before the first byte of a request, and of the next on the same connection
@@ -28,6 +28,7 @@ HEADER_SECONDS = 10.0  # from there to the end of the headers, however many byte
 SHUTDOWN_SECONDS = 1.0  # a connection that is kept alive may bring one more request during the shutdown
 DRAIN_SECONDS = 6.0  # requests under way at a shutdown may take so long; SIGTERM is obeyed within ten
 ACCEPT_PAUSE_SECONDS = 0.1  # before the next try to accept where the system allows no further connection
+RETRY_AFTER = 2  # seconds a caller is asked to wait where too many connections are open
 BACKLOG = 512
 CONNECTIONS = 2000  # open at once, where the system allows as many files
 CONNECTIONS_BY_ADDRESS = 100
@@ -36,23 +37,6 @@ LARGEST_DISCARDED = 16 * 1024 * 1024  # bytes of a body that nobody read; of a l
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 HEADER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\x00-\x08\x0a-\x1f\x7f]*\r?\n")
 LENGTH = re.compile(r"[0-9]{1,15}")
-MALFORMED = {
-    "type": "urn:vssid:problem:invalid_request",
-    "title": "The request is not valid",
-    "status": 400,
-    "detail": "A header is malformed, or can be read in two ways.",
-    "code": "invalid_request",
-    "errors": [],
-}
-BUSY = {
-    "type": "urn:vssid:problem:busy",
-    "title": "Temporarily unavailable",
-    "status": 503,
-    "detail": "Too many connections are open. Close some, or try again in a few seconds.",
-    "code": "busy",
-    "errors": [],
-}
-
 Connection = list[Any]  # the way eventlet keeps one, and more behind it; its state is one of eventlet's
 ADDRESS, SOCKET, STATE, INPUT, BEGAN = range(5)
 
@@ -74,13 +58,6 @@ def is_slow(connection: Connection, now: float) -> bool:
     else:
         is_here = body.position >= (body.content_length or 0)
     return not is_here and now - connection[BEGAN] > SLOW_SECONDS
-
-
-def answer(status: str, problem: dict[str, Any], header: str = "") -> bytes:
-    """Return a refusal as it goes over the wire, after which the connection ends."""
-    body = orjson.dumps(problem)
-    head = f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n{header}"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 class HeaderLines:
@@ -134,8 +111,13 @@ class Protocol(HttpOnlyProtocol):
             return False
         return len(headers.get_all("host", [])) <= 1
 
+    def send_error(self, *_: Any) -> None:
+        """Refuse a request line that the standard library cannot read, in our words and without the caller's."""
+        self._refuse()
+
     def _refuse(self) -> None:
-        self.wfile.write(answer("400 Bad Request", MALFORMED))
+        language = self.headers.get("accept-language", "") if hasattr(self, "headers") else ""
+        self.wfile.write(self.server.refusal(Invalid(errors=[FieldError("", "malformed_header")]), language))
         self.close_connection = True
         metrics.TURNED_AWAY.labels("malformed").inc()
 
@@ -154,7 +136,7 @@ class Protocol(HttpOnlyProtocol):
 class HttpServer(WebServer):
     """nameko's web server; it accepts with bounds, and closes without failing a caller.
 
-    A subclass gives the WSGI application (`get_wsgi_app`).
+    A subclass gives the WSGI application (`get_wsgi_app`) and the words of refusals (`refusal`).
     """
 
     def __init__(self) -> None:
@@ -168,7 +150,12 @@ class HttpServer(WebServer):
         server.socket_timeout = SOCKET_SECONDS
         server.log_output = False
         server.minimum_chunk_size = 1
+        server.refusal = self.refusal
         return server
+
+    def refusal(self, problem: Problem, language: str = "") -> bytes:
+        """Return a problem as it goes over the wire before there is a request, after which the connection ends."""
+        raise NotImplementedError
 
     # accepting
 
@@ -215,7 +202,7 @@ class HttpServer(WebServer):
         metrics.TURNED_AWAY.labels("connections").inc()
         with suppress(OSError):
             sock.setblocking(False)
-            sock.send(answer("503 Service Unavailable", BUSY, "Retry-After: 2\r\n"))
+            sock.send(self.refusal(Unavailable("busy", retry_after=RETRY_AFTER)))
         greenio.shutdown_safe(sock)
         sock.close()
 

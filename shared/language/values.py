@@ -16,6 +16,7 @@ INSURANCE_CODE = re.compile(r"[0-9]{10}")  # I1: ten digits, no published check 
 WRITTEN_NUMBER = re.compile(r"\+?[0-9 ().-]+")  # phonenumbers would also read letters, as on old keypads
 SEPARATORS = re.compile(r"[\s-]")  # people write codes in groups
 AGENCY_CODE = re.compile(r"[0-9]{3}|[0-9]{5}")
+ANOTHER_APPROVED = "another_declaration_approved"  # the reason of a rejection that no officer wrote
 LARGEST_PICTURE = 8 * 1024 * 1024  # bytes
 
 

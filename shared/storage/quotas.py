@@ -7,7 +7,6 @@ number, an address) are kept as their SHA-256 only, and no longer than the windo
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,13 +34,13 @@ def count(session: Session, counted: Iterable[tuple[Limit, str]], *, at: datetim
         Problem: that of the limit which is reached, with the seconds until its window ends.
     """
     limits = {_key(limit, subject): limit for limit, subject in counted}
-    increase = _statements(session.info["outbox"].metadata, session.get_bind().dialect.name)[0]
-    for key in sorted(limits):  # in one order, so that no two transactions wait for each other
-        limit = limits[key]
-        values = {"key": key, "counted": 1, "ends_at": at + limit.window, "now": at}
-        row = session.execute(increase, values).one()
-        if row.counted > limit.most:
-            raise limit.problem(retry_after=(row.ends_at - at).total_seconds())
+    if not limits:
+        return
+    # in one order, so that no two transactions wait for each other
+    values = [{"key": key, "counted": 1, "ends_at": at + limits[key].window} for key in sorted(limits)]
+    for row in session.execute(_increase(session, at).values(values)).all():
+        if row.counted > limits[row.key].most:
+            raise limits[row.key].problem(retry_after=(row.ends_at - at).total_seconds())
 
 
 def check(session: Session, limit: Limit, subject: str, *, at: datetime) -> None:
@@ -50,15 +49,16 @@ def check(session: Session, limit: Limit, subject: str, *, at: datetime) -> None
     Raises:
         Problem: as `count` does.
     """
-    select = _statements(session.info["outbox"].metadata, session.get_bind().dialect.name)[1]
-    row = session.execute(select, {"the_key": _key(limit, subject), "now": at}).first()
+    table = _table(session)
+    running = sa.select(table).where(table.c.key == _key(limit, subject), table.c.ends_at > at)
+    row = session.execute(running).first()
     if row is not None and row.counted >= limit.most:
         raise limit.problem(retry_after=(row.ends_at - at).total_seconds())
 
 
 def forget_quotas(session: Session, *, before: datetime) -> None:
     """Delete the counts whose window ended before a time."""
-    table = session.info["outbox"].metadata.tables["quotas"]
+    table = _table(session)
     session.execute(sa.delete(table).where(table.c.ends_at < before))
 
 
@@ -66,18 +66,19 @@ def _key(limit: Limit, subject: str) -> str:
     return hashlib.sha256(f"{limit.name}:{subject}".encode()).hexdigest()
 
 
-@cache
-def _statements(metadata: sa.MetaData, dialect: str) -> tuple[Any, Any]:
-    table = metadata.tables["quotas"]
-    now = sa.bindparam("now", type_=UtcDateTime)
-    over = table.c.ends_at <= now
-    row = insert_on(dialect, table)
-    increase = row.on_conflict_do_update(
+def _table(session: Session) -> sa.Table:
+    table: sa.Table = session.info["outbox"].metadata.tables["quotas"]
+    return table
+
+
+def _increase(session: Session, at: datetime) -> Any:
+    table = _table(session)
+    row = insert_on(session.get_bind().dialect.name, table)
+    over = table.c.ends_at <= at
+    return row.on_conflict_do_update(
         index_elements=[table.c.key],
         set_={
             "counted": sa.case((over, 1), else_=table.c.counted + 1),
             "ends_at": sa.case((over, row.excluded.ends_at), else_=table.c.ends_at),
         },
-    ).returning(table.c.counted, table.c.ends_at)
-    select = sa.select(table.c.counted, table.c.ends_at).where(table.c.key == sa.bindparam("the_key"), ~over)
-    return increase, select
+    ).returning(table.c.key, table.c.counted, table.c.ends_at)

@@ -7,9 +7,10 @@ import sqlalchemy as sa
 from alembic import command
 
 from services.approval import models
+from services.approval.handlers.review import open_review
 from shared.storage import migrate
 from tests.support.databases import service_database
-from tests.support.events import AT
+from tests.support.events import AT, declaration_submitted
 
 LOCKED = ("canbo.mau", AT, 5, AT + timedelta(minutes=15))
 
@@ -17,6 +18,23 @@ LOCKED = ("canbo.mau", AT, 5, AT + timedelta(minutes=15))
 @pytest.fixture(params=["settings", "postgresql_settings"], ids=["sqlite", "postgresql"])
 def settings_used(request):
     return request.getfixturevalue(request.param)
+
+
+def test_codes_that_were_approved_have_an_account(settings_used):
+    configuration = migrate.configuration("approval", settings_used.database("approval"), models.metadata)
+    with service_database("approval", settings_used) as database:
+        for count, (kind, code) in enumerate((("register", "7900000017"), ("register", "7900000025"), ("stop", "1"))):
+            event = declaration_submitted(
+                declaration_id=f"declaration-{count}", number=f"2026-{count:07d}", kind=kind, insurance_code=code
+            )
+            database.run(open_review, event)
+        with database.begin() as session:
+            approved = models.reviews.c.declaration_id != "declaration-1"
+            session.execute(sa.update(models.reviews).where(approved).values(status="approved", decided_at=AT))
+        command.downgrade(configuration, "0005")
+        command.upgrade(configuration, "head")
+        with database.begin() as session:
+            assert session.execute(sa.select(models.account_codes)).all() == [("7900000017", "declaration-0", AT)]
 
 
 def test_names_that_are_locked_stay_locked(settings_used):

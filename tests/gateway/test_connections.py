@@ -1,6 +1,7 @@
 """What one caller may hold open, and what is refused before anything is worked on: bounded attacks on the process."""
 
 import contextlib
+import json
 import resource
 import socket
 import time
@@ -236,3 +237,20 @@ def test_eight_pictures_that_are_hard_to_decode_harm_nobody(attacked, make):
 
 def upload_works(system):
     return until(lambda: system.upload("portrait").status_code == 201, "a picture is taken again")
+
+
+@pytest.mark.parametrize(("language", "title"), [("vi", "Yêu cầu chưa đúng"), ("en", "The request is not valid")])
+def test_a_refused_header_is_refused_in_the_callers_language(attacked, language, title):
+    head = f"GET /api/v1/provinces HTTP/1.1\r\nAccept-Language: {language}\r\nFoo : bar\r\n\r\n"
+    header, _, body = answers_of(attacked, head.encode()).partition(b"\r\n\r\n")
+    assert b"Connection: close" in header and b"application/problem+json" in header
+    problem = json.loads(body)
+    assert (problem["title"], problem["status"], problem["code"]) == (title, 400, "invalid_request")
+    assert problem["errors"][0]["code"] == "malformed_header" and problem["request_id"]
+
+
+@pytest.mark.parametrize("line", [b"<b>Nguoi La</b>", b"GET", b"GET / HTTP/9.9", b"GET / FTP/1.0", b"\xff\xfe"])
+def test_a_request_line_that_is_none_is_refused_without_repeating_it(attacked, line):
+    answered = answers_of(attacked, line + b"\r\n\r\n")
+    assert answered == b"" or answered.startswith(b"HTTP/1.1 400 "), answered
+    assert b"Nguoi" not in answered and b"<" not in answered

@@ -1,7 +1,7 @@
 """The work of notification, on its real tables."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Barrier, Thread
 
 import pytest
@@ -9,10 +9,11 @@ import sqlalchemy as sa
 
 from services.notification import handlers, models
 from services.notification.domain.delivery import Delivery, DeliveryReport
-from services.notification.domain.message import Message, State
+from services.notification.domain.message import HOLD, Channel, Message, State
 from services.notification.domain.occasion import activated, rejected, submitted
 from services.notification.domain.outcome import Deferred, Rejected, Sent, Unknown
 from services.notification.domain.retry import RetryPolicy
+from shared.language.clock import vietnam_midnight
 from shared.language.errors import NotFound, Refused
 from shared.storage.seals import Seal, new_key
 from tests.support.databases import service_database
@@ -25,6 +26,7 @@ from tests.support.events import (
 )
 from tests.support.people import CONTACT
 
+BOTH = {Channel.SMS: "twilio", Channel.MAIL: "smtp"}
 LEASE = timedelta(seconds=60)
 RETRY = RetryPolicy(delays=(5.0,), settle_after=3600.0, carrier_timeout=10.0)
 SEAL = Seal(new_key())
@@ -57,6 +59,53 @@ def test_an_event_becomes_one_sms_and_one_mail(database):
         ("sms", "queued", "+84912345678"),
         ("mail", "queued", "tran.thi.mau@vidu.example"),
     ]
+
+
+SUBMITTED = submitted(declaration_submitted(), "http://127.0.0.1:8000")
+
+
+def test_past_the_budget_what_anybody_can_cause_waits_and_what_officers_decided_goes(database):
+    database.run(
+        handlers.queue_messages, SUBMITTED, accents=False, request_id="r", at=AT, carriers=BOTH, budget_spent=True
+    )
+    assert {(one.state, one.code, one.due_at) for one in everything(database)} == {
+        ("queued", "budget_spent", AT + HOLD)
+    }
+    told = database.run(
+        handlers.queue_messages,
+        rejected(declaration_rejected()),
+        accents=False,
+        request_id="r",
+        at=AT,
+        carriers=BOTH,
+        budget_spent=True,
+    )
+    assert [(one.channel, one.state) for one in told] == [("sms", "sending"), ("mail", "sending")]
+
+
+def test_what_was_queued_before_the_budget_was_spent_waits_too_and_keeps_nobody_back(database):
+    for count in range(3):
+        event = declaration_submitted(declaration_id=f"declaration-{count}")
+        queue(database, submitted(event, "http://127.0.0.1:8000"))
+    queue(database, rejected(declaration_rejected(declaration_id="declaration-9")), at=AT + timedelta(seconds=1))
+    later = AT + timedelta(seconds=2)
+    next_one = database.run(handlers.reserve_due, "sms", lease=LEASE, at=later, budget_spent=True)
+    assert next_one.occasion == "declaration_rejected:declaration-9"
+    assert database.run(handlers.reserve_due, "sms", lease=LEASE, at=later, budget_spent=True) is None
+    held = [one for one in everything(database) if one.code == "budget_spent"]
+    assert [(one.channel, one.due_at) for one in held] == [("sms", later + HOLD)] * 3
+
+
+def test_once_the_budget_allows_it_what_waited_is_sent(database):
+    database.run(handlers.queue_messages, SUBMITTED, accents=False, request_id="r", at=AT, budget_spent=True)
+    assert reserve(database) is None
+    assert reserve(database, at=AT + HOLD).occasion == SUBMITTED.key
+
+
+def test_messages_are_counted_by_the_day_of_vietnam(database):
+    queue(database, SUBMITTED, at=datetime(2026, 8, 2, 16, 59, tzinfo=UTC))
+    queue(database, rejected(declaration_rejected()), at=datetime(2026, 8, 2, 17, 0, tzinfo=UTC))
+    assert database.query(models.messages_since, vietnam_midnight(AT)) == 2
 
 
 def test_without_an_address_there_is_only_the_sms(database):

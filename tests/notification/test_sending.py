@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from services.notification import delivery, models
+from services.notification import delivery, handlers, models
+from shared import metrics
 from shared.language.clock import utc_now
-from tests.notification.driving import PASSWORD, account_activated_sealed, send_until, settled
+from tests.notification.driving import PASSWORD, account_activated_sealed, send, send_until, settled
 from tests.support.events import (
     account_activated,
     declaration_expired,
@@ -74,6 +75,23 @@ def test_a_form_that_never_comes_does_not_hold_up_the_mail_for_ever(service_with
     service.on_declaration_submitted(declaration_submitted(form_key="forms/gone.pdf"))
     send_until(service, settled(rows, "mail"))
     assert [one.attachments for one in mail_server.messages()] == [()]
+
+
+def test_past_the_budget_of_the_day_a_submission_is_told_later_and_operators_know(service_with, twilio, rows, capfd):
+    service = service_with(sms_url=twilio.url, message_budget=1)
+    service.on_declaration_rejected(declaration_rejected(at=utc_now()))
+    send_until(service, settled(rows))
+    service.count_messages()
+    service.on_declaration_submitted(declaration_submitted(declaration_id="declaration-2", at=utc_now()))
+    send(service)
+    assert len(twilio.messages()) == 1
+    assert metrics.MESSAGE_BUDGET_USED.collect()[0].samples[0].value == 2
+    assert "message_budget_spent" in "".join(capfd.readouterr())
+    service.budget.most = 100  # raised
+    (waiting,) = [one for one in rows() if one.due_at is not None]
+    service.database.run(handlers.retry_message, waiting.message_id, at=utc_now())
+    send_until(service, settled(rows))
+    assert len(twilio.messages()) == 2
 
 
 def test_a_repeated_event_sends_nothing_more(service_with, mail_server, twilio):

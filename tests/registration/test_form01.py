@@ -6,8 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+import zxingcpp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image, ImageDraw
 
 from services.registration.media.form01 import (
     COMMITMENT,
@@ -38,6 +40,7 @@ DECLARATION = Form01Data(
 OBJECT = re.compile(rb"(\d+) 0 obj\n(.*?)\nendobj", re.DOTALL)
 STREAM = re.compile(rb"stream\n(.*)\nendstream", re.DOTALL)
 WRITTEN = re.compile(rb"/(F\d+) [\d.]+ Tf|\(((?:[^\\()]|\\.)*)\)|ET\n", re.DOTALL)
+SQUARE = re.compile(rb"([\d.]+) ([\d.]+) ([\d.]+) (-?[\d.]+) re f")
 ESCAPED = {b"\\r": b"\r", b"\\n": b"\n", b"\\t": b"\t"}
 
 
@@ -93,6 +96,25 @@ def test_the_paper_shows_everything_declared():
     for label, value in [*head_rows(DECLARATION), *person_rows(DECLARATION), *agency_rows(DECLARATION)]:
         assert spaced(label) in text
         assert spaced(value) in text
+
+
+def test_the_code_in_the_corner_says_number_and_tracking_code():
+    """What is drawn is painted, and read by the reader that reads the cards."""
+    scale, margin = 4, 40
+    pdf = print_form01(DECLARATION)
+    objects = {int(number): body for number, body in OBJECT.findall(pdf)}
+    page = stream_of(objects[int(re.search(rb"/Contents (\d+) 0 R", pdf)[1])])
+    found = [tuple(map(float, one)) for one in SQUARE.findall(page)]
+    squares = [one for one in found if one[2] == abs(one[3]) < 10]
+    left, top = min(one[0] for one in squares), max(one[1] for one in squares)
+    image = Image.new("L", (600, 600), 255)
+    draw = ImageDraw.Draw(image)
+    for across, down, side, _ in squares:
+        corner = margin + (across - left) * scale, margin + (top - down) * scale
+        draw.rectangle((*corner, corner[0] + side * scale, corner[1] + side * scale), fill=0)
+    code = zxingcpp.read_barcode(image)
+    assert code is not None
+    assert code.text == f"{DECLARATION.number} {DECLARATION.tracking_code}"
 
 
 @pytest.mark.parametrize(

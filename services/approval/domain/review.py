@@ -17,6 +17,7 @@ from shared.language.events import (
 from shared.language.limits import Limit
 from shared.language.text import search_key
 from shared.language.values import (
+    ANOTHER_APPROVED,
     Address,
     Agency,
     Condition,
@@ -29,7 +30,6 @@ from shared.language.values import (
 )
 
 OWN_FOLDER = "reviews/"
-ANOTHER_APPROVED = "another_declaration_approved"  # the reason in which a declaration ends that nobody looked at
 WRONG_CODES = Limit("wrong_code", 5, timedelta(hours=1), Locked)  # tracking codes tried for one declaration
 REMINDERS = Limit("reminder", 3, timedelta(days=1))
 

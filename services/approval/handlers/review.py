@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from services.approval import models
 from services.approval.domain.officer import Officer
 from services.approval.domain.register import Person
-from services.approval.domain.review import REMINDERS, WRONG_CODES, Review, Standing, is_own_picture
+from services.approval.domain.review import REMINDERS, WRONG_CODES, Review, is_own_picture
 from services.approval.domain.review import open_review as review_for
 from services.approval.handlers.officer import officer_of
 from shared.language.errors import NotFound, Refused
@@ -190,10 +190,6 @@ def remind(session: Session, token: str, number: str, *, at: datetime) -> Contac
     count(session, [(REMINDERS, number)], at=at)
     announce(session, event)
     return event.contact
-
-
-def standings(session: Session, found: Sequence[Review]) -> dict[str, Standing]:
-    return models.standings(session, found)
 
 
 def reject_declaration(session: Session, token: str, number: str, reason: str, *, at: datetime) -> Review:

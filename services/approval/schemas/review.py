@@ -201,7 +201,7 @@ def review_list(
 ) -> dict[str, Any]:
     page = found[:limit]
     more = len(found) > len(page)
-    items = [Shown(review, now, vars(standings.get(review.declaration_id, Standing()))) for review in page]
+    items = [Shown(review, now, vars(standings.get(review.insurance_code or "", Standing()))) for review in page]
     return ReviewList.of({"items": items, "next_cursor": write_cursor(page[-1]) if more else None})
 
 

@@ -24,6 +24,7 @@ from services.notification.domain.texts import PLACEHOLDER
 from shared.language.values import masked_phone
 
 FORM_DELAY = timedelta(seconds=2)  # a mail with a form waits so long before the form is looked for
+BUDGET_SPENT = "budget_spent"  # the code of a message that waits for a new day's budget
 HOLD = timedelta(minutes=10)  # between two looks at a message that waits for a new day's budget
 FORM_LIFETIME = timedelta(hours=1)  # a mail whose form is not there by then goes without
 
@@ -102,7 +103,7 @@ class Message:
 
     def hold(self, at: datetime) -> None:
         """Let it wait: the day's budget is spent. It is looked at again soon, in case an operator raised it."""
-        self.code, self.due_at = "budget_spent", at + HOLD
+        self.code, self.due_at = BUDGET_SPENT, at + HOLD
 
     def reserve(self, at: datetime, lease: timedelta, carrier: str | None = None) -> None:
         """Reserve it until ``at + lease``: to send it by ``carrier``, or to learn what came of it.

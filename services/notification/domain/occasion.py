@@ -20,10 +20,9 @@ from shared.language.events import (
     ReminderRequested,
 )
 from shared.language.text import tidy
-from shared.language.values import Agency, Contact, Language
+from shared.language.values import ANOTHER_APPROVED, Agency, Contact, Language
 
 UNSOLICITED = {DeclarationSubmitted.name, RegistrationRepeated.name}
-ANOTHER_APPROVED = "another_declaration_approved"  # the reason of a rejection that no officer wrote
 LONG_NAME = re.compile("bảo hiểm xã hội", re.IGNORECASE)  # everybody knows the abbreviation, and an SMS is short
 
 

@@ -1,6 +1,5 @@
 """When a message is tried again, and when a carrier is asked about it."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,17 +9,14 @@ MESSAGE_LIFETIME = timedelta(hours=72)  # as long as a first password lives; wha
 
 @dataclass
 class MessageBudget:
-    """How many messages a day of Vietnam may cost, and how many are known to have been queued today."""
+    """How many messages may be queued on a day of Vietnam, and how many were when they were last counted."""
 
-    most: float
+    most: int
     used: int = 0
 
     @property
     def is_spent(self) -> bool:
         return self.used >= self.most
-
-
-UNLIMITED = MessageBudget(math.inf)
 
 
 @dataclass(frozen=True)

@@ -118,15 +118,10 @@ class Declaration:
         if not is_tracking_code(given, self.number, self.tracking_code):
             raise NotFound
 
-    def check_pending(self) -> Applicant:
-        """Return the personal data of a declaration that is pending.
-
-        Raises:
-            Refused: ``already_decided``.
-        """
-        if self.status != Status.PENDING or self.applicant is None:
+    def check_pending(self) -> None:
+        """Raise Refused, ``already_decided``, unless the declaration is pending."""
+        if self.status != Status.PENDING:
             raise Refused("already_decided", status=self.status)
-        return self.applicant
 
     def receive(self, event: DeclarationReceived) -> None:
         if self._is_newer(event.version):
