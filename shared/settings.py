@@ -20,6 +20,9 @@ from urllib.parse import urlsplit
 import marshmallow as ma
 from marshmallow.validate import Email, Range
 
+from shared.language.retention import Retention, read_retention
+from shared.language.values import DeclarationKind
+
 BROKERS = ("amqp", "amqps")
 DATABASES = ("postgresql", "postgres", "postgresql+psycopg2")
 STORES = ("file", "s3")
@@ -144,6 +147,14 @@ def are_link_keys(value: str) -> bool:
 def split_keys(value: str) -> list[str]:
     """Return the keys of SEAL_KEY or LINK_KEY, newest first: a space or a comma stands between two."""
     return value.replace(",", " ").split()
+
+
+def is_retention(value: str) -> bool:
+    """Say whether days are given, and those of other kinds for kinds that there are."""
+    try:
+        return set(read_retention(value).kinds) <= set(DeclarationKind)
+    except ValueError:
+        return False
 
 
 def _numbers(value: str) -> tuple[float, ...]:
@@ -274,6 +285,14 @@ class Settings:
         1.5, "seconds a statement, a lock or a free connection may take", above_zero("seconds")
     )
     declaration_days: float = setting(10.0, "days an undecided declaration lives (S59)", above_zero("days"))
+    retention_days: str = setting(
+        "90",
+        "days a decided declaration keeps its data and pictures, and for each kind that differs: 90,child=30",
+        text("days above 0, and kind=days after a comma where a kind differs", is_retention),
+    )
+    message_days: int = setting(
+        90, "days after which what was sent is forgotten: when, and to which masked number", whole(30, 36500)
+    )
     timer_seconds: float = setting(20.0, "seconds between two runs of a timer", above_zero("seconds"))
     log_level: str = setting("INFO", "DEBUG, INFO, WARNING or ERROR", choice(*LEVELS))
 
@@ -295,6 +314,11 @@ class Settings:
     def embedded(self) -> bool:
         """Whether all services run in this one process, without a broker."""
         return not self.amqp_url
+
+    @property
+    def retention(self) -> Retention:
+        """How long decided declarations keep their data."""
+        return read_retention(self.retention_days)
 
     @property
     def limits_addresses(self) -> bool:

@@ -2,11 +2,16 @@
 
 from dataclasses import replace
 
+import hypothesis
 import pytest
 
 from shared.settings import Settings
 from shared.storage.seals import new_key
 from tests.support.servers import drop_databases, ensure, fresh_database_url
+
+# a test does not fail because the machine is busy
+hypothesis.settings.register_profile("project", deadline=None)
+hypothesis.settings.load_profile("project")
 
 
 @pytest.fixture

@@ -131,7 +131,9 @@ def relay() -> None:
     from multiprocessing import get_context
 
     from shared import logs, settings
+    from shared.messaging.dead_letters import DeadLetterSweeper
     from shared.messaging.relay import Relay
+    from shared.messaging.topology import with_dead_queue
     from vssid import startup
 
     configured = settings.read()
@@ -145,6 +147,7 @@ def relay() -> None:
     signal.signal(signal.SIGTERM, lambda *_: told.set())
     signal.signal(signal.SIGINT, lambda *_: told.set())
     carrier.start()
+    DeadLetterSweeper(configured, with_dead_queue(queues), carrier.earliest_now).start()
     startup.serve_operations(configured, carrier.states)
     logs.log(__name__).info("started", service="relay")
     told.wait()

@@ -51,6 +51,10 @@ sa.Index("ix_reviews_all", reviews.c.agency_code, reviews.c.submitted_at, review
 sa.Index("ix_reviews_kind", reviews.c.agency_code, reviews.c.kind, reviews.c.submitted_at, reviews.c.number)
 sa.Index("ix_reviews_insurance_code", reviews.c.insurance_code)
 
+# for the deletion of what is kept no longer
+DECIDED = sa.and_(reviews.c.dossier.is_not(None), reviews.c.status.in_([Status.APPROVED.value, Status.REJECTED.value]))
+sa.Index("ix_reviews_decided", reviews.c.decided_at, postgresql_where=DECIDED, sqlite_where=DECIDED)
+
 account_codes = sa.Table(  # insurance codes that were approved for an account: each is so once
     "account_codes",
     metadata,
@@ -179,6 +183,12 @@ def _in_condition(wanted: str, now: datetime) -> Any:
         Condition.OVERDUE: reviews.c.received_at < late,
     }
     return sa.and_(pending, fits[Condition(wanted)])
+
+
+def decided_reviews(session: Session, kind: str, before: datetime, limit: int) -> Sequence[Review]:
+    """Return reviews of a kind that were decided before a moment and still have their personal part."""
+    query = sa.select(Review).where(DECIDED, reviews.c.kind == kind, reviews.c.decided_at < before)
+    return session.scalars(query.order_by(reviews.c.decided_at).limit(limit)).all()
 
 
 def lock_code(session: Session, insurance_code: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from services.approval import clients, models
 from services.approval.domain.officer import ATTEMPTS_LIFETIME, new_token
 from services.approval.domain.register import Match, Person, check_person, compare
-from services.approval.domain.review import Review, Standing, own_picture_key
+from services.approval.domain.review import OWN_FOLDER, UNNAMED_LIFETIME, Review, Standing, own_picture_key
 from services.approval.handlers import officer, review
 from services.approval.schemas.photo import PhotoForm
 from services.approval.schemas.review import (
@@ -22,7 +22,7 @@ from services.approval.schemas.review import (
     SignInForm,
     review_list,
 )
-from shared import forms
+from shared import forms, logs
 from shared.framework.consumers import listen
 from shared.framework.providers import (
     ClientProvider,
@@ -39,10 +39,13 @@ from shared.framework.timers import every
 from shared.language.clock import utc_now
 from shared.language.errors import FieldError, NotFound, Refused, Unauthenticated, Unavailable
 from shared.language.events import DeclarationExpired, DeclarationSubmitted, DeclarationWithdrawn
-from shared.language.values import PICTURE_SUFFIXES, Purpose, Status, masked_phone, new_id, upload_key
+from shared.language.retention import Retention
+from shared.language.values import PICTURE_SUFFIXES, DeclarationKind, Purpose, Status, masked_phone, new_id, upload_key
 from shared.storage.database import Database
 from shared.storage.passwords import NOBODY, is_password
 from shared.storage.quotas import forget_quotas
+
+log = logs.log(__name__)
 
 
 class Approval(Service):
@@ -54,6 +57,7 @@ class Approval(Service):
     files: GreenFileStore = FilesProvider()
     http_register: clients.HttpRegister | None = ClientProvider(clients.http_register)
     register_timeout: float = SettingProvider("register_timeout")
+    retention: Retention = SettingProvider("retention")
 
     # officers
 
@@ -111,9 +115,9 @@ class Approval(Service):
             Refused: ``already_decided``, ``assigned_to_another``.
         """
         at = utc_now()
-        self.database.query(review.find_review, token, number, at=at)  # nothing is read or copied for a stranger
+        found = self.database.query(review.find_review, token, number, at=at)  # nothing is copied for a stranger
         upload_id = forms.read(PhotoForm, form)["upload_id"]
-        key = self._copy_upload(purpose, upload_id)
+        key = self._copy_upload(found.declaration_id, purpose, upload_id)
         try:
             changed, old = self.database.run(review.replace_photo, token, number, purpose, key, upload_id, at=at)
         except (NotFound, Refused, Unauthenticated):  # not Unavailable, after which it may be committed all the same
@@ -129,7 +133,7 @@ class Approval(Service):
     def _standing(self, shown: Review) -> Standing:
         return self.database.query(models.standings, [shown]).get(shown.insurance_code or "", Standing())
 
-    def _copy_upload(self, purpose: str, upload_id: str) -> str:
+    def _copy_upload(self, declaration_id: str, purpose: str, upload_id: str) -> str:
         """Copy an upload into a file of our own, and return its key.
 
         Raises:
@@ -138,7 +142,7 @@ class Approval(Service):
         for suffix in PICTURE_SUFFIXES if purpose in list(Purpose) else ():
             with suppress(FileNotFoundError):
                 picture = self.files.get(upload_key(purpose, upload_id, suffix))
-                key = own_picture_key(new_id(), suffix)
+                key = own_picture_key(declaration_id, new_id(), suffix)
                 self.files.put(key, picture)
                 return key
         raise NotFound("upload_not_found")
@@ -223,6 +227,32 @@ class Approval(Service):
         at = utc_now()
         self.database.run(officer.clear_away, sessions_before=at, attempts_before=at - ATTEMPTS_LIFETIME)
         self.database.run(forget_quotas, before=at)
+
+    @every(3600)
+    def erase_decided(self) -> None:
+        """Delete pictures and personal data of decided declarations that are kept no longer, and say how many."""
+        at = self.database.earliest_now(utc_now())
+        for kind in DeclarationKind:
+            self._erase_decided(kind, before=at - self.retention.of(kind))
+
+    def _erase_decided(self, kind: DeclarationKind, before: datetime) -> None:
+        declarations = pictures = 0
+        while found := self.database.query(review.decided_reviews, kind, before=before):
+            # pictures first: a crash in between leaves a dossier without pictures, and it is found again
+            keys = [key for _, keys in found for key in keys]
+            for key in keys:
+                self.files.remove(key)
+            self.database.run(review.forget_reviews, [declaration_id for declaration_id, _ in found])
+            declarations, pictures = declarations + len(found), pictures + len(keys)
+        if declarations:
+            log.info("decided_data_erased", kind=kind, declarations=declarations, files=pictures)
+
+    @every(3600)
+    def sweep(self) -> None:
+        """Delete officers' pictures that no review names: a process that died in between leaves some behind."""
+        for key in self.files.older(OWN_FOLDER, utc_now() - UNNAMED_LIFETIME):
+            if not self.database.query(review.is_named, key):
+                self.files.remove(key)
 
 
 def _declared(wanted: Review) -> tuple[str, str]:

@@ -59,7 +59,13 @@ class Sender:
     accents: bool = False
 
     def tell(self, occasion: Occasion) -> None:
-        """Queue the messages of an occasion; workers that are free send them at once."""
+        """Queue the messages of an occasion; workers that are free send them at once.
+
+        Nobody is told what comes too late: the person must be forgotten by then.
+        """
+        if self._is_too_late(occasion):
+            log.warning("occasion_too_late", declaration_id=occasion.declaration_id, occasion=occasion.text)
+            return
         workers = {channel: self.workers.reserve(channel, self._work(channel)) for channel in Channel}
         carriers = {channel: self.carriers[channel].preferred() for channel, worker in workers.items() if worker}
         reserved: dict[str, Message] = {}
@@ -71,6 +77,13 @@ class Sender:
                     worker.send(partial(self.process, reserved[channel]) if channel in reserved else None)
         if len(reserved) < len(workers):
             self.wake()
+
+    def _is_too_late(self, occasion: Occasion) -> bool:
+        """Say whether nobody may be told any more, by our clock and by the database's: it cannot be made good."""
+        now = utc_now()
+        return (
+            occasion.until is not None and occasion.until <= now and occasion.until <= self.database.earliest_now(now)
+        )
 
     def wake(self) -> None:
         """Have free workers process what is due."""

@@ -10,14 +10,16 @@ from services.notification import media, models
 from services.notification.domain.delivery import DeliveryReport
 from services.notification.domain.fallback import load_fallback
 from services.notification.domain.message import Channel, Message, Settled, State, mail_of, sms_of
-from services.notification.domain.occasion import Occasion, is_unsolicited
+from services.notification.domain.occasion import Occasion, is_about_pending, is_unsolicited
 from services.notification.domain.outcome import Outcome
 from services.notification.domain.retry import MESSAGE_LIFETIME, RetryPolicy
 from shared.language.errors import Refused
-from shared.language.events import DeclarationWithdrawn
+from shared.language.events import DeclarationExpired, DeclarationWithdrawn
 from shared.language.values import new_id
 from shared.storage.database import insert
 from shared.storage.seals import BrokenSeal, Seal
+
+BATCH_SIZE = 1000  # messages deleted in one transaction
 
 
 def queue_messages(
@@ -70,6 +72,19 @@ def withdraw(session: Session, event: DeclarationWithdrawn) -> None:
     models.note_withdrawal(session, event.declaration_id, event.at)
     for message in models.locked_messages(session, event.declaration_id):
         message.cancel(event.at)
+
+
+def expire(session: Session, event: DeclarationExpired) -> None:
+    """Do so with what was told while the declaration was pending; an approval may have crossed the expiry."""
+    for message in models.locked_messages(session, event.declaration_id):
+        if is_about_pending(message.occasion):
+            message.cancel(event.at)
+
+
+def forget_messages(session: Session, *, before: datetime) -> int:
+    """Delete a batch of the messages that were queued before, and notes of withdrawals as old; return how many."""
+    models.forget_withdrawals(session, before)
+    return models.forget_messages(session, before, BATCH_SIZE)
 
 
 def reserve_due(

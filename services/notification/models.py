@@ -200,6 +200,17 @@ def bring_forward(session: Session, beyond: datetime, now: datetime) -> int:
     return session.connection().execute(late.values(due_at=now)).rowcount
 
 
+def forget_messages(session: Session, before: datetime, limit: int) -> int:
+    """Delete messages queued before a moment and no longer under way; return how many."""
+    settled = sa.and_(messages.c.queued_at < before, messages.c.due_at.is_(None))
+    old = sa.select(messages.c.message_id).where(settled).limit(limit).with_for_update(skip_locked=True)
+    return session.connection().execute(sa.delete(messages).where(messages.c.message_id.in_(old))).rowcount
+
+
+def forget_withdrawals(session: Session, before: datetime) -> None:
+    session.execute(sa.delete(withdrawals).where(withdrawals.c.withdrawn_at < before))
+
+
 _WITHDRAWN = sa.select(withdrawals.c.declaration_id).where(
     withdrawals.c.declaration_id == sa.bindparam("declaration_id")
 )

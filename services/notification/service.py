@@ -1,6 +1,7 @@
 """What notification listens to, and what it answers."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from services.notification import clients, handlers, models
@@ -70,6 +71,7 @@ class Notification(Service):
     settle_after: float = SettingProvider("settle_after")
     budget: MessageBudget = ClientProvider(message_budget)
     delays: tuple[float, ...] = SettingProvider("delays")
+    message_days: int = SettingProvider("message_days")
 
     @property
     def retry(self) -> RetryPolicy:
@@ -108,6 +110,7 @@ class Notification(Service):
 
     @listen(DeclarationExpired)
     def on_declaration_expired(self, event: DeclarationExpired) -> None:
+        self.database.run(handlers.expire, event)
         self.sender.tell(occasion.expired(event))
 
     @listen(DeclarationWithdrawn)
@@ -147,6 +150,13 @@ class Notification(Service):
     def forget_fallbacks(self) -> None:
         """Forget the addresses kept for a fallback where no carrier reported in time."""
         self.database.run(handlers.forget_fallbacks, at=utc_now())
+
+    @every(FORGET_SECONDS)
+    def forget_messages(self) -> None:
+        """Delete messages, and notes of withdrawals, that are older than MESSAGE_DAYS."""
+        before = self.database.earliest_now(utc_now()) - timedelta(days=self.message_days)
+        while self.database.run(handlers.forget_messages, before=before):
+            pass
 
     @every(BRING_FORWARD_SECONDS)
     def bring_forward(self) -> None:

@@ -51,6 +51,12 @@ sa.Index(
     sqlite_where=sa.and_(PENDING, declarations.c.kind == DeclarationKind.REGISTER.value),
 )
 sa.Index("ix_declarations_undecided", declarations.c.expires_at, postgresql_where=PENDING, sqlite_where=PENDING)
+# for the deletion of what is kept no longer
+DECIDED = sa.and_(
+    declarations.c.applicant.is_not(None),
+    declarations.c.status.in_([Status.APPROVED.value, Status.REJECTED.value]),
+)
+sa.Index("ix_declarations_decided", declarations.c.decided_at, postgresql_where=DECIDED, sqlite_where=DECIDED)
 
 accounts = sa.Table(
     "accounts",
@@ -161,6 +167,12 @@ def admission(
 def undecided_declarations(session: Session, now: datetime, limit: int) -> Sequence[Declaration]:
     """Return pending declarations that are due to expire and that no other instance has locked."""
     query = sa.select(Declaration).where(PENDING, declarations.c.expires_at <= now)
+    return session.scalars(query.limit(limit).with_for_update(skip_locked=True)).all()
+
+
+def decided_declarations(session: Session, kind: str, before: datetime, limit: int) -> Sequence[Declaration]:
+    """Return declarations that were decided before a moment and still have their applicant; none that are locked."""
+    query = sa.select(Declaration).where(DECIDED, declarations.c.kind == kind, declarations.c.decided_at < before)
     return session.scalars(query.limit(limit).with_for_update(skip_locked=True)).all()
 
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -29,7 +30,7 @@ from services.registration.schemas.declaration import (
 )
 from services.registration.schemas.qr import QrForm, QrView
 from services.registration.schemas.upload import UploadForm, UploadView
-from shared import forms
+from shared import forms, logs
 from shared.framework.consumers import listen
 from shared.framework.isolated import IsolatedWork, WorkEnded
 from shared.framework.providers import (
@@ -57,7 +58,8 @@ from shared.language.events import (
     PhotoReplaced,
 )
 from shared.language.limits import read_limit
-from shared.language.values import new_id, upload_key
+from shared.language.retention import Retention
+from shared.language.values import DeclarationKind, new_id, upload_key
 from shared.settings import Settings
 from shared.storage.database import Database, Replay
 from shared.storage.idempotency import KEY_LIFETIME, forget_keys, scoped_key
@@ -69,6 +71,7 @@ FILE_BATCH_SIZE = 100
 RETRY_AFTER = 2  # seconds a caller is asked to wait where a form could not be printed
 PRINTING = threading.Lock()  # who asks for a form that is being printed waits for it
 
+log = logs.log(__name__)
 Result = TypeVar("Result")
 
 
@@ -92,6 +95,7 @@ class Registration(Service):
     isolated: IsolatedWork = IsolatedWorkProvider("services.registration.media.qr_picture")
     declaration_days: float = SettingProvider("declaration_days")
     limits: SubmissionLimits = ClientProvider(submission_limits)
+    retention: Retention = SettingProvider("retention")
 
     # uploads
 
@@ -271,6 +275,20 @@ class Registration(Service):
             self.files.remove(key)
         if keys:
             self.database.run(models.forget_erasures, keys)
+
+    @every(3600)
+    def erase_decided(self) -> None:
+        """Delete pictures, forms and personal data of decided declarations that are kept no longer; say how many."""
+        at = self.database.earliest_now(utc_now())
+        for kind in DeclarationKind:
+            self._erase_decided(kind, before=at - self.retention.of(kind))
+
+    def _erase_decided(self, kind: DeclarationKind, before: datetime) -> None:
+        declarations = files = 0
+        while (erased := self.database.run(declaration.erase_decided, kind, before=before))[0]:
+            declarations, files = declarations + erased[0], files + erased[1]
+        if declarations:
+            log.info("decided_data_erased", kind=kind, declarations=declarations, files=files)
 
     @every(3600)
     def sweep(self) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import ClassVar
 
+from shared.language.retention import ERASED_WITHIN, Retention
 from shared.language.values import Address, Agency, Contact, DeclarationKind, IdDocument
 
 EVENTS: dict[str, type["Event"]] = {}
@@ -34,6 +35,10 @@ class Event:
         """The id of what the event is about: its first field."""
         return str(getattr(self, next(one.name for one in fields(self) if one.name != "at")))
 
+    def kept_until(self, retention: Retention) -> datetime:
+        """Return until when a copy of it may lie anywhere: as long as the declaration it is about keeps its data."""
+        return self.at + retention.of(getattr(self, "kind", DeclarationKind.REGISTER))
+
 
 @dataclass(frozen=True, kw_only=True)
 class DeclarationSubmitted(Event, by="registration"):
@@ -52,6 +57,9 @@ class DeclarationSubmitted(Event, by="registration"):
     photos: dict[str, str]
     expires_at: datetime
     form_key: str | None = None
+
+    def kept_until(self, retention: Retention) -> datetime:
+        return self.expires_at + ERASED_WITHIN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +89,9 @@ class ReminderRequested(Event, by="approval"):
     contact: Contact
     agency: Agency
     expires_at: datetime
+
+    def kept_until(self, retention: Retention) -> datetime:
+        return self.expires_at + ERASED_WITHIN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +170,9 @@ class DeclarationExpired(Event, by="registration"):
     full_name: str
     contact: Contact
     agency: Agency
+
+    def kept_until(self, retention: Retention) -> datetime:
+        return self.at + ERASED_WITHIN
 
 
 @dataclass(frozen=True, kw_only=True)

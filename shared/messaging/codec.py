@@ -2,14 +2,16 @@
 
 import dataclasses
 import typing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 import msgspec
 
 from shared.language.events import EVENTS, Event
+from shared.language.retention import Retention
 
 CONTENT_TYPE = "application/json"
+UNREADABLE_LIFETIME = timedelta(days=10)  # of what cannot be read and may name a person: as long as S59 allows
 
 
 class UnknownEvent(Exception):
@@ -33,6 +35,17 @@ def decode(name: str, body: str | bytes) -> Event:
     if name not in EVENTS:
         raise UnknownEvent(f"no event is called {name!r}: was it published by a newer version?")
     return _in_utc(_decoder(name).decode(body))
+
+
+def kept_until(name: str, body: str | bytes, since: str | None, retention: Retention) -> datetime | None:
+    """Return until when an event that nobody could handle is kept.
+
+    One that cannot be read is kept for as long from ``since``, an ISO time; None where that is missing too.
+    """
+    try:
+        return decode(name, body).kept_until(retention)
+    except Exception:  # whatever is wrong with what somebody else may have written
+        return datetime.fromisoformat(since) + UNREADABLE_LIFETIME if since else None
 
 
 @cache

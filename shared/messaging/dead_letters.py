@@ -1,21 +1,33 @@
 """Dead events, for `vssid dead`: listed without being taken, replayed, or dropped.
 
-pika's blocking connection: an operator's tool, outside of every service.
+pika's blocking connection: an operator's tool, outside of every service. The relay drops by it what the law lets lie
+no longer.
 """
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 import pika
 import sqlalchemy as sa
-from pika.exceptions import ChannelClosedByBroker
+from pika.exceptions import AMQPError, ChannelClosedByBroker
+from sqlalchemy.exc import SQLAlchemyError
 
+from shared import logs
 from shared.language.clock import utc_now
+from shared.language.errors import Unavailable
+from shared.language.retention import Retention
 from shared.messaging import codec, embedded, topology
 from shared.messaging.declarations import blocking_channel
 from shared.messaging.embedded import deliveries
 from shared.settings import Settings
+
+SWEEP_SECONDS = 3600.0  # between two looks for dead events that are kept no longer
+BACKOFF_SECONDS = 60.0  # before the next look where the broker did not answer
+
+log = logs.log(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,40 @@ class DeadLetters(Protocol):
 def open_dead_letters(settings: Settings, queues: Iterable[str]) -> DeadLetters:
     """Return the dead events of the broker that the settings name; ``queues`` are the listeners' queues."""
     return EmbeddedDeadLetters(settings) if settings.embedded else RabbitMqDeadLetters(settings, queues)
+
+
+def is_overdue(retention: Retention, at: datetime) -> Chosen:
+    """Return what chooses the dead events that may lie no longer."""
+
+    def chosen(event: DeadEvent) -> bool:
+        name, since = str(event.headers.get(topology.TYPE)), topology.time_of(event.headers)
+        until = codec.kept_until(name, event.body, since, retention)
+        return until is not None and until <= at
+
+    return chosen
+
+
+class DeadLetterSweeper(threading.Thread):
+    """Drops dead events once the persons they name must be forgotten, whoever looks after them or not (D7)."""
+
+    def __init__(self, settings: Settings, queues: Iterable[str], now: Callable[[], datetime]) -> None:
+        super().__init__(daemon=True, name="dead-letter-sweeper")
+        self._dead_letters, self._retention, self._now = open_dead_letters(settings, queues), settings.retention, now
+        self.stopping = threading.Event()
+
+    def run(self) -> None:
+        while not self.stopping.is_set():
+            self.stopping.wait(SWEEP_SECONDS if self._sweep() else BACKOFF_SECONDS)
+
+    def _sweep(self) -> bool:
+        try:
+            dropped = self._dead_letters.drop(is_overdue(self._retention, self._now()))
+        except (Unavailable, AMQPError, OSError, SQLAlchemyError) as error:
+            log.warning("dead_events_not_swept", error=type(error).__name__)
+            return False
+        if dropped:
+            log.warning("dead_events_erased", events=dropped)
+        return True
 
 
 class RabbitMqDeadLetters:

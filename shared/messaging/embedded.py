@@ -9,7 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import eventlet
@@ -21,13 +21,13 @@ from shared import logs, metrics
 from shared.language.clock import utc_now
 from shared.language.errors import Unavailable
 from shared.language.events import Event
-from shared.messaging import topology
+from shared.messaging import codec, topology
 from shared.settings import Settings
 from shared.storage.columns import BigId, UtcDateTime
 from shared.storage.database import Database
 
 POLL_SECONDS = 0.2  # between two looks where nothing was announced
-CLEAR_SECONDS = 60.0  # between two clearings of what deleted rows leave in the files
+CLEAR_SECONDS = 60.0  # between two clearings of dead events that are overdue, and of what deleted rows leave in files
 BATCH_SIZE = 200  # outbox rows moved at once
 PREFETCH = 20  # deliveries of one queue under way at once
 
@@ -120,7 +120,7 @@ class EventCarrier:
     def __init__(self, settings: Settings) -> None:
         self.listeners: dict[str, Listener] = {}
         self.state = "starting"
-        self._delays = settings.delays
+        self._delays, self._retention = settings.delays, settings.retention
         self._file = open_file(settings)
         self._under_way: defaultdict[str, set[int]] = defaultdict(set)
         self._announced = Signal()
@@ -147,7 +147,7 @@ class EventCarrier:
             self._set_state(self._carry(databases))
             if time.monotonic() - cleared > CLEAR_SECONDS:
                 cleared = time.monotonic()
-                self._try(lambda: self.clear_logs(databases))
+                self._try(lambda: self.clear_away(databases))
 
     def _carry(self, databases: Sequence[Database]) -> str:
         return self._try(lambda: self.carry_once(databases))
@@ -171,10 +171,24 @@ class EventCarrier:
             log.warning("embedded_broker_waits", dependency="database")
         self.state = state
 
-    def clear_logs(self, databases: Sequence[Database]) -> None:
-        """Remove what was deleted from the files as well."""
+    def clear_away(self, databases: Sequence[Database]) -> None:
+        """Drop the dead events that are kept no longer, and remove what was deleted from the files as well."""
+        if dropped := self._drop_overdue(utc_now()):
+            log.warning("dead_events_erased", events=dropped)
         for database in (self._file, *databases):
             database.clear_log()
+
+    def _drop_overdue(self, at: datetime) -> int:
+        with self._file.begin() as session:
+            rows = session.execute(sa.select(deliveries).where(deliveries.c.dead)).mappings().all()
+            overdue = [row["position"] for row in rows if self._is_overdue(row, at)]
+            session.execute(sa.delete(deliveries).where(deliveries.c.position.in_(overdue)))
+        return len(overdue)
+
+    def _is_overdue(self, row: Any, at: datetime) -> bool:
+        headers = row["headers"]
+        until = codec.kept_until(headers[topology.TYPE], row["body"], topology.time_of(headers), self._retention)
+        return until is not None and until <= at
 
     def _collect(self, database: Database) -> None:
         """Move announced events into the queues of their listeners; each is copied before it is deleted."""

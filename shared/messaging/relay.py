@@ -8,6 +8,7 @@ import select
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import pika
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 from pika.exceptions import AMQPError
 
 from shared import logs, metrics
+from shared.language.clock import utc_now
 from shared.messaging import codec, topology
 from shared.messaging.declarations import declare
 from shared.messaging.topology import QueueDeclaration
@@ -240,6 +242,11 @@ class OutboxRelay(threading.Thread):
         connection.poll()
         connection.notifies.clear()
 
+    def now(self) -> datetime:
+        """Return the database's now; raise SQLAlchemyError where it does not answer."""
+        with self._engine.connect() as connection:
+            return connection.execute(sa.select(sa.func.now())).scalar_one()
+
     def waiting(self) -> float:
         """Return how many events lie in the outbox; not a number while the database does not answer."""
         try:
@@ -259,6 +266,10 @@ class Relay:
         for one in self.outboxes:
             metrics.OUTBOX.labels(one.service).set_function(one.waiting)
             one.start()
+
+    def earliest_now(self) -> datetime:
+        """Return the earlier of our clock's now and a database's: what cannot be undone waits for both."""
+        return min(utc_now(), self.outboxes[0].now())
 
     def stop(self, seconds: float) -> None:
         """Let every relay finish its batch, but not for longer than ``seconds``."""

@@ -20,6 +20,7 @@ from shared.settings import Settings
 ID = "cloudEvents:id"
 TYPE = "cloudEvents:type"
 REQUEST_ID = "cloudEvents:requestid"
+TIME = "cloudEvents:time"
 ATTEMPT, ERROR, FAILED_AT = "x-attempt", "x-error", "x-failed-at"
 OLD_ATTEMPT = "x-round"  # written by version 0.1: read for one release
 QUORUM = {"x-queue-type": "quorum"}
@@ -67,6 +68,12 @@ def event_queues(settings: Settings, listeners: Iterable[tuple[str, str, type[Ev
     return found
 
 
+def with_dead_queue(queues: Iterable[QueueDeclaration]) -> list[str]:
+    """Return the names of the listeners' queues among these."""
+    names = [queue.name for queue in queues]
+    return [name for name in names if dead_name(name) in names]
+
+
 def waiting_queues(prefix: str, delays: tuple[float, ...]) -> list[QueueDeclaration]:
     """Return the queues in which failed events wait, one a delay, shared by all listeners."""
     return [_waiting_queue(waiting_name(prefix, delay), delay) for delay in delays]
@@ -101,7 +108,7 @@ def headers_of(row: Mapping[str, Any]) -> dict[str, str]:
         TYPE: row["type"],
         "cloudEvents:source": f"/{row['aggregatetype']}",
         "cloudEvents:subject": row["aggregateid"],
-        "cloudEvents:time": row["created_at"].isoformat(),
+        TIME: row["created_at"].isoformat(),
         REQUEST_ID: row["request_id"],
     }
 
@@ -109,6 +116,11 @@ def headers_of(row: Mapping[str, Any]) -> dict[str, str]:
 def without_broker_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
     """Return the headers without what brokers and failures added on the way (x-death and its like)."""
     return {name: value for name, value in headers.items() if not name.startswith("x-")}
+
+
+def time_of(headers: Mapping[str, Any]) -> str | None:
+    """Return when a message was announced, or at least when it failed, as an ISO time."""
+    return headers.get(TIME) or headers.get(FAILED_AT)
 
 
 def attempt_of(headers: Mapping[str, Any]) -> int:

@@ -234,10 +234,3 @@ def test_an_approval_that_crosses_the_expiry_keeps_the_pictures_that_officers_br
     approval.on_declaration_expired(EXPIRED)
     assert brought in stored(files)
     assert photos(database)["portrait"] == brought
-
-
-def test_an_end_that_arrives_before_its_declaration_fails_and_comes_again(approval):
-    with pytest.raises(NotFound):
-        approval.on_declaration_expired(
-            DeclarationExpired(**ABOUT | {"declaration_id": "unknown"}, full_name="", contact=CONTACT, agency=AGENCY)
-        )

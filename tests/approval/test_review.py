@@ -6,7 +6,14 @@ from datetime import timedelta
 import pytest
 
 from services.approval.domain.register import Person
-from services.approval.domain.review import Dossier, Review, is_own_picture, open_review, own_picture_key
+from services.approval.domain.review import (
+    Dossier,
+    Review,
+    is_own_picture,
+    open_review,
+    own_picture_key,
+    reviewed_id,
+)
 from shared.language.errors import FieldError, Invalid, NotFound, Refused
 from shared.language.events import (
     DeclarationApproved,
@@ -204,8 +211,10 @@ def test_a_photo_that_was_not_declared_cannot_be_replaced(review, purpose):
 
 
 def test_pictures_that_officers_brought_are_told_from_uploads():
-    assert own_picture_key("picture-1", ".png") == "reviews/picture-1.png"
-    assert is_own_picture("reviews/picture-1.png")
+    key = own_picture_key("declaration-1", "picture-1", ".png")
+    assert key == "reviews/declaration-1/picture-1.png"
+    assert is_own_picture(key)
+    assert (reviewed_id(key), reviewed_id("reviews/picture-1.png")) == ("declaration-1", None)
     assert not is_own_picture("uploads/portrait/1.jpg")
 
 

@@ -25,12 +25,15 @@ from vssid.startup import service_class
 DECLARATION = events.DECLARATION["declaration_id"]
 NUMBER = events.DECLARATION["number"]
 LATER = events.AT + timedelta(hours=1)
+DEADLINE = utc_now() + timedelta(days=10)  # of what is over nobody is told
 PHOTO = "reviews/portrait.jpg"  # brought by an officer, so the approval service's own
 
 EVENTS = {
-    "declaration_submitted": events.declaration_submitted(photos={"portrait": PHOTO}, form_key=form_key(DECLARATION)),
+    "declaration_submitted": events.declaration_submitted(
+        photos={"portrait": PHOTO}, form_key=form_key(DECLARATION), expires_at=DEADLINE
+    ),
     "registration_repeated": events.registration_repeated(),
-    "reminder_requested": events.reminder_requested(at=LATER),
+    "reminder_requested": events.reminder_requested(at=LATER, expires_at=DEADLINE),
     "declaration_received": events.declaration_received(at=LATER),
     "declaration_returned": events.declaration_returned(at=LATER),
     "photo_replaced": PhotoReplaced(
@@ -39,7 +42,7 @@ EVENTS = {
     "declaration_approved": events.declaration_approved(),
     "declaration_rejected": events.declaration_rejected(),
     "declaration_withdrawn": events.declaration_withdrawn(),
-    "declaration_expired": events.declaration_expired(),
+    "declaration_expired": events.declaration_expired(at=utc_now()),
     "account_activated": events.account_activated(),
     "card_issued": events.card_issued(at=LATER),
 }

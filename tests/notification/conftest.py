@@ -34,6 +34,7 @@ def service_with(settings, database):
         service.workers = WorkerPool(8)
         service.public_url, service.sms_accents, service.delays = chosen.public, chosen.sms_accents, chosen.delays
         service.budget = message_budget(chosen)
+        service.message_days = chosen.message_days
         service.carrier_timeout, service.settle_after = chosen.carrier_timeout, chosen.settle_after
         made.append(service)
         return service

@@ -1,7 +1,9 @@
 """How tests drive the notification service: its timer, and its workers until they are idle."""
 
+from datetime import timedelta
+
 from shared.language.clock import utc_now
-from tests.support.events import account_activated
+from tests.support.events import account_activated, declaration_submitted
 from tests.support.waiting import until
 
 PASSWORD = "ABCDE23456"
@@ -21,6 +23,12 @@ def send(service):
 def settled(rows, channel="sms"):
     """Return a function that says whether every message of a channel is settled."""
     return lambda: all(one.done_at is not None for one in rows(channel))
+
+
+def submitted_now(**changes):
+    """Return the event of a declaration submitted just now: of one whose time is over nobody is told."""
+    now = utc_now()
+    return declaration_submitted(at=now, expires_at=now + timedelta(days=10), **changes)
 
 
 def account_activated_sealed(service, **changes):

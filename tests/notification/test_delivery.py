@@ -17,9 +17,9 @@ from services.notification.schemas.message import MessageView
 from shared.language.clock import utc_now
 from shared.language.errors import Forbidden, NotFound
 from shared.settings import Settings
-from tests.notification.driving import PASSWORD, account_activated_sealed, send_until, settled
+from tests.notification.driving import PASSWORD, account_activated_sealed, send_until, settled, submitted_now
 from tests.notification.test_message import message
-from tests.support.events import AT, declaration_rejected, declaration_submitted, declaration_withdrawn
+from tests.support.events import AT, declaration_rejected, declaration_withdrawn
 from tests.support.people import CONTACT
 from tests.support.recorders import TwilioRecorder
 
@@ -246,7 +246,7 @@ def test_without_an_address_there_is_no_mail(service, twilio, mail_server, rows)
 
 def test_where_the_mail_said_the_same_already_there_is_no_second_one(service, twilio, mail_server):
     for receive in (
-        lambda: service.on_declaration_submitted(declaration_submitted()),
+        lambda: service.on_declaration_submitted(submitted_now()),
         lambda: service.on_declaration_rejected(declaration_rejected()),
     ):
         receive()
@@ -300,7 +300,7 @@ def test_after_a_withdrawal_no_mail_replaces_an_sms(service, twilio, mail_server
 
 
 def test_what_was_sent_about_a_declaration_is_listed(service, twilio, rows):
-    service.on_declaration_submitted(declaration_submitted())
+    service.on_declaration_submitted(submitted_now())
     service.workers.wait_idle()
     activate_account(service)
     call_back(service, twilio, twilio.messages()[1], "undelivered", ErrorCode="30003")

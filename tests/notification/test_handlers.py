@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from services.notification import handlers, models
 from services.notification.domain.delivery import Delivery, DeliveryReport
 from services.notification.domain.message import HOLD, Channel, Message, State
-from services.notification.domain.occasion import activated, rejected, submitted
+from services.notification.domain.occasion import activated, expired, rejected, submitted
 from services.notification.domain.outcome import Deferred, Rejected, Sent, Unknown
-from services.notification.domain.retry import RetryPolicy
+from services.notification.domain.retry import ENDED_LIFETIME, RetryPolicy
 from shared.language.clock import vietnam_midnight
 from shared.language.errors import NotFound, Refused
 from shared.storage.seals import Seal, new_key
@@ -20,9 +20,11 @@ from tests.support.databases import service_database
 from tests.support.events import (
     AT,
     account_activated,
+    declaration_expired,
     declaration_rejected,
     declaration_submitted,
     declaration_withdrawn,
+    reminder_requested,
 )
 from tests.support.people import CONTACT
 
@@ -203,6 +205,39 @@ def test_a_withdrawal_cancels_and_forgets(database):
     assert (sms.state, mail.state) == (State.SENT, State.CANCELLED)
     for one in (sms, mail):
         assert (one.recipient, one.text, one.html, one.subject, one.masked) == (None, None, None, None, "")
+
+
+def test_an_expiry_cancels_what_waits_and_forgets_whom_the_declaration_was_told_to(database):
+    queue(database, submitted(declaration_submitted(), "http://127.0.0.1:8000"))
+    queue(database, submitted(reminder_requested(), "http://127.0.0.1:8000"))
+    settle(database, reserve(database), Sent())
+    database.run(handlers.expire, declaration_expired())
+    assert {(one.channel, one.recipient, one.text, one.masked) for one in everything(database)} == {
+        ("sms", None, None, ""),
+        ("mail", None, None, ""),
+    }
+    assert sorted(one.state for one in everything(database)) == ["cancelled"] * 3 + ["sent"]
+
+
+def test_what_is_told_of_an_expiry_leaves_no_trace_of_its_person(database):
+    queue(database, expired(declaration_expired()))
+    assert {(one.masked, one.recipient is None) for one in everything(database)} == {("", False)}
+    settle(database, reserve(database), Sent())
+    assert (the_sms(database).masked, the_sms(database).recipient) == ("", None)
+
+
+def test_what_is_told_of_an_expiry_is_given_up_within_a_day(database):
+    queue(database, expired(declaration_expired()))
+    assert settle(database, reserve(database), Deferred("smtp_451")).message.state == State.QUEUED
+    late = AT + ENDED_LIFETIME + timedelta(seconds=1)
+    assert settle(database, reserve(database, at=late), Deferred("smtp_451"), at=late).message.state == State.FAILED
+    assert (the_sms(database).recipient, the_sms(database).masked) == (None, "")
+
+
+def test_an_approval_that_crossed_the_expiry_is_told_all_the_same(database):
+    queue(database, activated(account_activated()))
+    database.run(handlers.expire, declaration_expired())
+    assert {(one.state, one.masked == "") for one in everything(database)} == {("queued", False)}
 
 
 def test_a_withdrawal_while_a_carrier_answers_is_not_undone_by_its_refusal(database):

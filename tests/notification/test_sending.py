@@ -5,17 +5,20 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from services.notification import delivery, handlers, models
+from services.notification.domain.retry import ENDED_LIFETIME
 from shared import metrics
 from shared.language.clock import utc_now
-from tests.notification.driving import PASSWORD, account_activated_sealed, send, send_until, settled
+from tests.notification.driving import PASSWORD, account_activated_sealed, send, send_until, settled, submitted_now
 from tests.support.events import (
     account_activated,
     declaration_expired,
     declaration_rejected,
     declaration_submitted,
     declaration_withdrawn,
+    reminder_requested,
 )
 from tests.support.people import CONTACT
 
@@ -60,8 +63,8 @@ def test_a_password_under_a_foreign_seal_fails_at_once(service_with, twilio, row
 
 def test_a_mail_waits_for_its_attached_form(service_with, mail_server, rows):
     service = service_with(mail_url=mail_server.url)
-    service.on_declaration_submitted(declaration_submitted(form_key="forms/declaration-1.pdf"))
-    send_until(service, lambda: rows("mail")[0].delayed == 2)
+    service.on_declaration_submitted(submitted_now(form_key="forms/declaration-1.pdf"))
+    send_until(service, lambda: rows("mail")[0].delayed >= 2)
     assert rows("mail")[0].code == "FormNotPrinted"
     service.files.put("forms/declaration-1.pdf", b"%PDF-1.7")
     send_until(service, settled(rows, "mail"))
@@ -72,7 +75,7 @@ def test_a_mail_waits_for_its_attached_form(service_with, mail_server, rows):
 def test_a_form_that_never_comes_does_not_hold_up_the_mail_for_ever(service_with, mail_server, rows, monkeypatch):
     monkeypatch.setattr(delivery, "FORM_LIFETIME", timedelta(seconds=1))
     service = service_with(mail_url=mail_server.url)
-    service.on_declaration_submitted(declaration_submitted(form_key="forms/gone.pdf"))
+    service.on_declaration_submitted(submitted_now(form_key="forms/gone.pdf"))
     send_until(service, settled(rows, "mail"))
     assert [one.attachments for one in mail_server.messages()] == [()]
 
@@ -82,7 +85,7 @@ def test_past_the_budget_of_the_day_a_submission_is_told_later_and_operators_kno
     service.on_declaration_rejected(declaration_rejected(at=utc_now()))
     send_until(service, settled(rows))
     service.count_messages()
-    service.on_declaration_submitted(declaration_submitted(declaration_id="declaration-2", at=utc_now()))
+    service.on_declaration_submitted(submitted_now(declaration_id="declaration-2"))
     send(service)
     assert len(twilio.messages()) == 1
     assert metrics.MESSAGE_BUDGET_USED.collect()[0].samples[0].value == 2
@@ -97,7 +100,7 @@ def test_past_the_budget_of_the_day_a_submission_is_told_later_and_operators_kno
 def test_a_repeated_event_sends_nothing_more(service_with, mail_server, twilio):
     service = service_with(sms_url=twilio.url, mail_url=mail_server.url)
     for _ in range(3):
-        service.on_declaration_expired(declaration_expired())
+        service.on_declaration_expired(declaration_expired(at=utc_now()))
         service.workers.wait_idle()
     assert len(twilio.messages()) == len(mail_server.messages()) == 1
 
@@ -219,13 +222,53 @@ def test_a_process_that_died_while_sending_leaves_nothing_open(service_with, twi
 def test_nothing_is_sent_about_a_withdrawn_declaration(service_with, twilio, rows):
     service = service_with(sms_url=twilio.url)
     twilio.stop()
-    service.on_declaration_submitted(declaration_submitted())
+    service.on_declaration_submitted(submitted_now())
     service.workers.wait_idle()
     service.on_declaration_withdrawn(declaration_withdrawn())
     twilio.start()
     send_until(service, settled(rows))
     assert [(one.state, one.recipient, one.masked) for one in rows()] == [("cancelled", None, "")]
     assert twilio.messages() == []
+
+
+def test_a_declaration_that_expired_is_no_longer_told_to_have_been_submitted(service_with, twilio, rows):
+    service = service_with(sms_url=twilio.url)
+    now = utc_now()
+    with capture_logs() as lines:
+        service.on_declaration_submitted(declaration_submitted(expires_at=now))
+        service.on_reminder_requested(reminder_requested(expires_at=now))
+        service.on_declaration_expired(declaration_expired(at=now - ENDED_LIFETIME))
+    service.workers.wait_idle()
+    assert (rows(), twilio.messages()) == ([], [])
+    assert [(one["event"], one["declaration_id"], one["occasion"]) for one in lines] == [
+        ("occasion_too_late", "declaration-1", "submitted"),
+        ("occasion_too_late", "declaration-1", "submitted"),
+        ("occasion_too_late", "declaration-1", "expired"),
+    ]
+
+
+def test_messages_are_forgotten_in_time_and_what_is_under_way_is_not(service_with, twilio, rows, database):
+    service = service_with(sms_url=twilio.url, message_days=30)
+    for place in range(2):
+        service.on_declaration_rejected(declaration_rejected(declaration_id=f"declaration-{place}"))
+        service.on_declaration_withdrawn(declaration_withdrawn(declaration_id=f"gone-{place}"))
+    service.workers.wait_idle()
+    twilio.stop()
+    service.on_declaration_rejected(declaration_rejected(declaration_id="declaration-2"))
+    service.workers.wait_idle()
+    with database.begin() as session:
+        for table, since in ((models.messages, "queued_at"), (models.withdrawals, "withdrawn_at")):
+            old = table.c.declaration_id.in_(["declaration-0", "declaration-2", "gone-0"])
+            fresh = {since: utc_now()}
+            session.execute(sa.update(table).where(~old).values(fresh))
+            session.execute(sa.update(table).where(old).values({since: utc_now() - timedelta(days=31)}))
+    service.forget_messages()
+    assert sorted((one.declaration_id, one.state) for one in rows()) == [
+        ("declaration-1", "sent"),
+        ("declaration-2", "queued"),
+    ]
+    with database.begin() as session:
+        assert list(session.scalars(sa.select(models.withdrawals.c.declaration_id))) == ["gone-1"]
 
 
 def test_many_that_waited_go_out_each_once(service_with, twilio, rows):

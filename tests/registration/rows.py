@@ -1,12 +1,13 @@
-"""Rows that registration has before a declaration comes: its agency, and the pictures of the applicant."""
+"""Rows of registration: an agency, the pictures of an applicant, a declaration."""
 
-from datetime import date
+from datetime import date, timedelta
 
 from services.registration import models
+from services.registration.domain.declaration import Applicant, Declaration
 from services.registration.domain.upload import Upload
 from shared.language.values import upload_key
 from tests.support.events import AT
-from tests.support.people import AGENCY, PHOTOS
+from tests.support.people import ADDRESS, AGENCY, CONTACT, FULL_NAME, ID_DOCUMENT, INSURANCE_CODE, PHOTOS
 
 AGENCY_ROW = {
     "code": AGENCY.code,
@@ -35,3 +36,21 @@ def upload(purpose, upload_id, **changes):
         "created_at": AT,
     }
     return Upload(**facts | changes)
+
+
+def declaration(declaration_id, number, **changes):
+    """Return a pending declaration of the sample person, as it was submitted."""
+    person = {"full_name": FULL_NAME, "id_document": ID_DOCUMENT, "address": ADDRESS, "contact": CONTACT}
+    facts = {
+        "declaration_id": declaration_id,
+        "number": number,
+        "tracking_code": "ABCDEFGH23",
+        "kind": "register",
+        "agency": AGENCY,
+        "insurance_code": INSURANCE_CODE,
+        "phone": CONTACT.phone,
+        "applicant": Applicant(**person, photos={"portrait": "uploads/1.jpg"}),
+        "submitted_at": AT,
+        "expires_at": AT + timedelta(days=10),
+    }
+    return Declaration(**facts | changes)

@@ -8,8 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.registration.domain.declaration import (
-    Applicant,
-    Declaration,
     check_id_document,
     declaration_number,
     expiry,
@@ -26,6 +24,7 @@ from shared.language.events import (
     DeclarationWithdrawn,
 )
 from shared.language.values import Condition, IdDocument, Status
+from tests.registration import rows
 from tests.support.events import AT, declaration_approved
 from tests.support.people import ADDRESS, AGENCY, CONTACT, FULL_NAME, ID_DOCUMENT, INSURANCE_CODE
 
@@ -37,23 +36,7 @@ ABOUT = {"declaration_id": "declaration-1", "number": "2026-0000001"}
 
 @pytest.fixture
 def declaration():
-    return Declaration(
-        **ABOUT,
-        tracking_code="ABCDEFGH23",
-        kind="register",
-        agency=AGENCY,
-        insurance_code=INSURANCE_CODE,
-        phone=CONTACT.phone,
-        applicant=Applicant(
-            full_name=FULL_NAME,
-            id_document=ID_DOCUMENT,
-            address=ADDRESS,
-            contact=CONTACT,
-            photos={"portrait": "uploads/1.jpg"},
-        ),
-        submitted_at=AT,
-        expires_at=DEADLINE,
-    )
+    return rows.declaration(**ABOUT)
 
 
 def rejected(**changes):

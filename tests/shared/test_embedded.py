@@ -1,11 +1,14 @@
 """The in-process broker: what RabbitMQ keeps for us, it keeps too."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import eventlet
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
+from shared.language.clock import utc_now
 from shared.language.errors import Unavailable
 from shared.language.events import AccountActivated, CardIssued
 from shared.messaging import codec
@@ -214,8 +217,21 @@ def test_what_was_deleted_is_gone_from_the_files_once_their_logs_are_cleared(set
     announce_all(database, account_activated(account_id="account-to-forget"))
     carrier = carry(settings, database, Listener("one"), deliveries=1)
     assert {"broker.db-wal", "cards.db-wal"} <= files_with(b"account-to-forget")
-    carrier.clear_logs([database])
+    carrier.clear_away([database])
     assert files_with(b"account-to-forget") == set()
+
+
+def test_dead_events_are_dropped_once_their_persons_must_be_forgotten(settings, database):
+    announce_all(database, account_activated(account_id="old", at=utc_now() - timedelta(days=91)))
+    announce_all(database, account_activated(account_id="new", at=utc_now() - timedelta(days=89)))
+    carrier = carry(settings, database, Listener("one", fails=6), deliveries=6)
+    assert len(EmbeddedDeadLetters(settings).all()) == 2
+    with capture_logs() as lines:
+        for _ in range(2):
+            carrier.clear_away([database])
+    (kept,) = EmbeddedDeadLetters(settings).all()
+    assert codec.decode("account_activated", kept.body).account_id == "new"
+    assert [(one["event"], one["events"]) for one in lines] == [("dead_events_erased", 1)]
 
 
 class BusyOnce(Database):

@@ -30,6 +30,7 @@ from shared.language.values import (
 )
 
 OWN_FOLDER = "reviews/"
+UNNAMED_LIFETIME = timedelta(hours=24)  # of a file in it that no review names
 WRONG_CODES = Limit("wrong_code", 5, timedelta(hours=1), Locked)  # tracking codes tried for one declaration
 REMINDERS = Limit("reminder", 3, timedelta(days=1))
 
@@ -249,8 +250,12 @@ class Review:
         if self.dossier is None or not self.is_closed_by(status):
             return
         self.status, self.decided_at = status, at
-        self.insurance_code = self.full_name = self.name_key = self.dossier = self.reason = None
+        self.forget()
         self._note(status, "", at)
+
+    def forget(self) -> None:
+        """Forget whose a decided declaration was, once it need not be known any more."""
+        self.insurance_code = self.full_name = self.name_key = self.dossier = self.reason = None
 
     def _check_pending(self, at: datetime) -> None:
         if self.status != Status.PENDING or at >= self.expires_at:
@@ -271,14 +276,41 @@ class Review:
         self.history = [*self.history, {"at": at.isoformat(), "what": str(what), "officer": officer}]
 
 
-def own_picture_key(picture_id: str, suffix: str) -> str:
-    """Return where a picture that an officer brought lies in the store of files."""
-    return f"{OWN_FOLDER}{picture_id}{suffix}"
+def own_picture_key(declaration_id: str, picture_id: str, suffix: str) -> str:
+    """Return where a picture that an officer brought to a review lies in the store of files."""
+    return f"{OWN_FOLDER}{declaration_id}/{picture_id}{suffix}"
 
 
 def is_own_picture(key: str) -> bool:
     """Say whether an officer brought the picture; the others are registration's."""
     return key.startswith(OWN_FOLDER)
+
+
+def reviewed_id(key: str) -> str | None:
+    """Return the id of the declaration that an officer's picture belongs to; None where an older key does not say."""
+    declaration_id, has_folder, _ = key.removeprefix(OWN_FOLDER).partition("/")
+    return declaration_id if has_folder else None
+
+
+def ended_review(declaration_id: str, number: str, status: Status, at: datetime) -> Review:
+    """Return the review of a declaration that ended before it arrived: nobody sees it, and it cannot be opened."""
+    nowhere = Agency(code="", name="")
+    return Review(
+        declaration_id=declaration_id,
+        number=number,
+        kind=DeclarationKind.REGISTER,
+        agency_code=nowhere.code,
+        agency=nowhere,
+        insurance_code=None,
+        full_name=None,
+        name_key=None,
+        dossier=None,
+        submitted_at=at,
+        expires_at=at,
+        status=status,
+        decided_at=at,
+        history=[{"at": at.isoformat(), "what": str(status), "officer": ""}],
+    )
 
 
 def open_review(event: DeclarationSubmitted) -> Review:

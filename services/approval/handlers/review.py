@@ -9,7 +9,14 @@ from sqlalchemy.orm import Session
 from services.approval import models
 from services.approval.domain.officer import Officer
 from services.approval.domain.register import Person
-from services.approval.domain.review import REMINDERS, WRONG_CODES, Review, is_own_picture
+from services.approval.domain.review import (
+    REMINDERS,
+    WRONG_CODES,
+    Review,
+    ended_review,
+    is_own_picture,
+    reviewed_id,
+)
 from services.approval.domain.review import open_review as review_for
 from services.approval.handlers.officer import officer_of
 from shared.language.errors import NotFound, Refused
@@ -19,6 +26,7 @@ from shared.storage.database import insert
 from shared.storage.outbox import announce
 from shared.storage.quotas import check, count
 
+BATCH_SIZE = 50  # reviews whose data are deleted in one transaction
 Ending = DeclarationWithdrawn | DeclarationExpired
 
 
@@ -44,20 +52,16 @@ def pictures_to_delete(session: Session, event: Ending) -> list[str]:
     The other pictures are registration's, which deletes them itself.
     """
     review = models.review_of(session, event.declaration_id)
-    if review is None or review.dossier is None or not review.is_closed_by(_status(event)):
-        return []
-    return [key for key in review.dossier.photos.values() if is_own_picture(key)]
+    return _own_pictures(review) if review is not None and review.is_closed_by(_status(event)) else []
 
 
 def close_review(session: Session, event: Ending) -> None:
-    """End the review of a declaration that ended.
-
-    Raises:
-        NotFound: the declaration itself has not arrived yet; the event comes again.
-    """
+    """End the review of a declaration that ended; one that arrives afterwards finds it ended, however late."""
+    ended = ended_review(event.declaration_id, event.number, _status(event), event.at)
+    if insert(session, models.reviews, ended):
+        return
     review = models.review_of(session, event.declaration_id, for_update=True)
-    if review is None:
-        raise NotFound
+    assert review is not None
     review.close(_status(event), event.at)
     if review.status == Status.WITHDRAWN:
         models.release_account(session, review.declaration_id)
@@ -65,6 +69,31 @@ def close_review(session: Session, event: Ending) -> None:
 
 def _status(event: Ending) -> Status:
     return Status.WITHDRAWN if isinstance(event, DeclarationWithdrawn) else Status.EXPIRED
+
+
+def decided_reviews(session: Session, kind: str, *, before: datetime) -> list[tuple[str, list[str]]]:
+    """Return the ids of a batch of reviews whose data are kept no longer, each with its officers' pictures."""
+    found = models.decided_reviews(session, kind, before, BATCH_SIZE)
+    return [(one.declaration_id, _own_pictures(one)) for one in found]
+
+
+def forget_reviews(session: Session, declaration_ids: Sequence[str]) -> None:
+    """Forget whose these reviews were."""
+    for declaration_id in declaration_ids:
+        review = models.review_of(session, declaration_id, for_update=True)
+        assert review is not None
+        review.forget()
+
+
+def is_named(session: Session, key: str) -> bool:
+    """Say whether a review names the officer's picture under a key; of older keys nobody can tell, and they stay."""
+    declaration_id = reviewed_id(key)
+    review = models.review_of(session, declaration_id) if declaration_id else None
+    return declaration_id is None or (review is not None and key in _own_pictures(review))
+
+
+def _own_pictures(review: Review) -> list[str]:
+    return [key for key in review.dossier.photos.values() if is_own_picture(key)] if review.dossier else []
 
 
 def search_reviews(session: Session, token: str, search: dict[str, Any], *, at: datetime) -> Sequence[Review]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from services.notification.domain.delivery import NOT_ARRIVED, Delivery, DeliveryReport, goes_forward
 from services.notification.domain.letter import Mail
-from services.notification.domain.occasion import Occasion
+from services.notification.domain.occasion import Occasion, is_about_ended
 from services.notification.domain.outcome import (
     Deferred,
     NotAccepted,
@@ -18,7 +18,7 @@ from services.notification.domain.outcome import (
     Unanswerable,
     Unknown,
 )
-from services.notification.domain.retry import MESSAGE_LIFETIME, RetryPolicy
+from services.notification.domain.retry import ENDED_LIFETIME, MESSAGE_LIFETIME, RetryPolicy
 from services.notification.domain.sms import segments
 from services.notification.domain.texts import PLACEHOLDER
 from shared.language.values import masked_phone
@@ -207,7 +207,8 @@ class Message:
             self._requeue(SettledBy.SENT_AGAIN, at)
 
     def _is_too_old(self, at: datetime) -> bool:
-        return at - self.queued_at > MESSAGE_LIFETIME
+        lifetime = ENDED_LIFETIME if is_about_ended(self.occasion) else MESSAGE_LIFETIME
+        return at - self.queued_at > lifetime
 
     def _end(self, state: State, at: datetime, code: str | None) -> None:
         self.state, self.code, self.done_at, self.due_at = state, code, at, None
@@ -230,7 +231,7 @@ def sms_of(occasion: Occasion, message_id: str, *, accents: bool, request_id: st
         channel=Channel.SMS,
         declaration_id=occasion.declaration_id,
         number=occasion.number,
-        masked=masked_phone(occasion.contact.phone),
+        masked=_trace(occasion, masked_phone(occasion.contact.phone)),
         recipient=occasion.contact.phone,
         text=sms,
         sealed=occasion.sealed,
@@ -251,7 +252,7 @@ def mail_of(occasion: Occasion, message_id: str, mail: Mail, *, request_id: str,
         channel=Channel.MAIL,
         declaration_id=occasion.declaration_id,
         number=occasion.number,
-        masked=masked_mail(occasion.contact.email),
+        masked=_trace(occasion, masked_mail(occasion.contact.email)),
         recipient=occasion.contact.email,
         subject=mail.subject,
         text=mail.text,
@@ -261,6 +262,11 @@ def mail_of(occasion: Occasion, message_id: str, mail: Mail, *, request_id: str,
         queued_at=at,
         due_at=at + FORM_DELAY if occasion.form_key else at,
     )
+
+
+def _trace(occasion: Occasion, masked: str) -> str:
+    """Return what stays of the recipient: nothing where the person is to be forgotten."""
+    return "" if is_about_ended(occasion.key) else masked
 
 
 def with_password(text: str, password: str) -> str:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from services.notification.domain import texts
 from services.notification.domain.letter import Letter
+from services.notification.domain.retry import ENDED_LIFETIME
 from services.notification.domain.sms import composed
 from services.notification.domain.texts import FRAMES, KINDS, PLACEHOLDER, TEXTS
 from shared.language.clock import VIETNAM
@@ -40,6 +41,7 @@ class Occasion:
     number: str
     contact: Contact
     values: dict[str, str]
+    until: datetime | None = None  # past it nobody is told: the person must be forgotten by then
     link: str | None = None
     sealed: str | None = field(default=None, repr=False)
     fallback: str | None = field(default=None, repr=False)
@@ -82,6 +84,16 @@ class Occasion:
         return kinds.get(self.values.get("kind", ""), FRAMES[self.language].declaration)
 
 
+def is_about_pending(key: str) -> bool:
+    """Say whether an occasion is one of a declaration that nobody has decided."""
+    return key.partition(":")[0] in (DeclarationSubmitted.name, ReminderRequested.name)
+
+
+def is_about_ended(key: str) -> bool:
+    """Say whether an occasion is the end of a declaration whose personal data are deleted with it."""
+    return key.partition(":")[0] == DeclarationExpired.name
+
+
 def is_unsolicited(key: str) -> bool:
     """Say whether anybody can cause the messages of an occasion, without an account and without an officer."""
     return key.partition(":")[0] in UNSOLICITED
@@ -102,6 +114,7 @@ def submitted(event: DeclarationSubmitted | ReminderRequested, public_url: str) 
             "until": day(event.expires_at),
             **_agency(event.agency),
         },
+        until=event.expires_at,
         link=form_link(public_url, event.number, event.tracking_code),
         form_key=event.form_key if isinstance(event, DeclarationSubmitted) else None,
     )
@@ -151,6 +164,7 @@ def expired(event: DeclarationExpired) -> Occasion:
         number=event.number,
         contact=event.contact,
         values={"number": event.number, **_agency(event.agency)},
+        until=event.at + ENDED_LIFETIME,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 MESSAGE_LIFETIME = timedelta(hours=72)  # as long as a first password lives; what is older helps nobody
+ENDED_LIFETIME = timedelta(hours=20)  # of a message that data were deleted: its person is forgotten within a day (S59)
 
 
 @dataclass

@@ -162,7 +162,7 @@ class Declaration:
         """
         self.check_pending()
         self._decide(Status.WITHDRAWN, at)
-        self._forget()
+        self.forget()
         return DeclarationWithdrawn(declaration_id=self.declaration_id, number=self.number, at=at)
 
     def expire(self, at: datetime) -> DeclarationExpired:
@@ -177,8 +177,12 @@ class Declaration:
             at=at,
         )
         self._decide(Status.EXPIRED, at)
-        self._forget()
+        self.forget()
         return event
+
+    def forget(self) -> None:
+        """Forget whose the declaration was, and why it was rejected, which an officer wrote about that person."""
+        self.insurance_code = self.phone = self.applicant = self.reason = None
 
     def note(self, what: str, at: datetime) -> None:
         """Add to the history; the same at the same time is there once."""
@@ -196,10 +200,6 @@ class Declaration:
         self.status = status
         self.decided_at = at
         self.note(status, at)
-
-    def _forget(self) -> None:
-        self.insurance_code = self.phone = None
-        self.applicant = None
 
 
 def new_tracking_code() -> str:

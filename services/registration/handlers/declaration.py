@@ -26,7 +26,7 @@ from shared.storage.outbox import announce
 from shared.storage.quotas import count
 from shared.storage.serials import next_serial
 
-BATCH_SIZE = 50  # declarations that expire in one transaction
+BATCH_SIZE = 50  # declarations whose data are deleted in one transaction
 
 
 def submit_declaration(
@@ -108,6 +108,15 @@ def expire_declarations(session: Session, *, at: datetime) -> int:
     return len(undecided)
 
 
+def erase_decided(session: Session, kind: str, *, before: datetime) -> tuple[int, int]:
+    """Delete data and files of a batch of declarations that were decided before; return how many of both."""
+    decided, files = models.decided_declarations(session, kind, before, BATCH_SIZE), 0
+    for declaration in decided:
+        files += _erase_files(session, declaration)
+        declaration.forget()
+    return len(decided), files
+
+
 def receive_declaration(session: Session, event: DeclarationReceived) -> None:
     models.declaration_by_id(session, event.declaration_id).receive(event)
 
@@ -137,6 +146,8 @@ def _use_uploads(session: Session, photos: dict[str, str], declaration_id: str) 
     return {purpose: used[upload_id][1] for purpose, upload_id in photos.items()}
 
 
-def _erase_files(session: Session, declaration: Declaration) -> None:
-    drop_uploads_of(session, declaration.declaration_id)
+def _erase_files(session: Session, declaration: Declaration) -> int:
+    """Delete the pictures and the form of a declaration; return how many files those are at most."""
+    pictures = drop_uploads_of(session, declaration.declaration_id)
     models.erase_files(session, [form_key(declaration.declaration_id)])
+    return pictures + 1

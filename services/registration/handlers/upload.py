@@ -32,8 +32,11 @@ def drop_unused_uploads(session: Session, *, at: datetime) -> int:
     return len(unused)
 
 
-def drop_uploads_of(session: Session, declaration_id: str) -> None:
-    _drop(session, models.uploads_of(session, declaration_id))
+def drop_uploads_of(session: Session, declaration_id: str) -> int:
+    """Drop the pictures of a declaration; return how many."""
+    used = models.uploads_of(session, declaration_id)
+    _drop(session, used)
+    return len(used)
 
 
 def _drop(session: Session, uploads: Iterable[Upload]) -> None:

@@ -1,0 +1,19 @@
+"""Decided reviews keep their data for a time, and are found by when they were decided."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+DECIDED = sa.text("dossier IS NOT NULL AND status IN ('approved', 'rejected')")
+
+
+def upgrade() -> None:
+    op.create_index("ix_reviews_decided", "reviews", ["decided_at"], postgresql_where=DECIDED, sqlite_where=DECIDED)
+
+
+def downgrade() -> None:
+    op.drop_index("ix_reviews_decided", "reviews")
