@@ -7,6 +7,7 @@ number, an address) are kept as their SHA-256 only, and no longer than the windo
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,8 +38,10 @@ def count(session: Session, counted: Iterable[tuple[Limit, str]], *, at: datetim
     if not limits:
         return
     # in one order, so that no two transactions wait for each other
-    values = [{"key": key, "counted": 1, "ends_at": at + limits[key].window} for key in sorted(limits)]
-    for row in session.execute(_increase(session, at).values(values)).all():
+    keys = {f"key_{number}": key for number, key in enumerate(sorted(limits))}
+    ends = {f"ends_at_{number}": at + limits[key].window for number, key in enumerate(sorted(limits))}
+    increase = _increase(_table(session), session.get_bind().dialect.name, len(limits))
+    for row in session.execute(increase, {**keys, **ends, "at": at}).all():
         if row.counted > limits[row.key].most:
             raise limits[row.key].problem(retry_after=(row.ends_at - at).total_seconds())
 
@@ -71,10 +74,18 @@ def _table(session: Session) -> sa.Table:
     return table
 
 
-def _increase(session: Session, at: datetime) -> Any:
-    table = _table(session)
-    row = insert_on(session.get_bind().dialect.name, table)
-    over = table.c.ends_at <= at
+@cache
+def _increase(table: sa.Table, dialect: str, keys: int) -> Any:
+    """Return the statement that counts so many keys.
+
+    Its rows are SELECTs, because SQLAlchemy compiles VALUES of several rows anew each time.
+    """
+    rows: list[Any] = [
+        sa.select(sa.bindparam(f"key_{one}"), sa.literal(1), sa.bindparam(f"ends_at_{one}", type_=UtcDateTime))
+        for one in range(keys)
+    ]
+    row = insert_on(dialect, table).from_select(["key", "counted", "ends_at"], sa.union_all(*rows))
+    over = table.c.ends_at <= sa.bindparam("at", type_=UtcDateTime)
     return row.on_conflict_do_update(
         index_elements=[table.c.key],
         set_={
