@@ -24,7 +24,8 @@ run: .venv/.project ## The embedded system without the walk: one process, SQLite
 local: servers-named .venv/.project .env ## Each service and the relay a process of its own, on AMQP_URL and DATABASE_URL
 	@secret() { sed -n "s/^$$1=//p" .env; }; \
 	export PATH="$$PWD/$(BIN):$$PATH" HTTP_PORT="$${HTTP_PORT:-8000}" \
-	  SEAL_KEY="$${SEAL_KEY:-$$(secret SEAL_KEY)}" LINK_KEY="$${LINK_KEY:-$$(secret LINK_KEY)}"; \
+	  SEAL_KEY="$${SEAL_KEY:-$$(secret SEAL_KEY)}" LINK_KEY="$${LINK_KEY:-$$(secret LINK_KEY)}" \
+	  OFFICER_KEY="$${OFFICER_KEY:-$$(secret OFFICER_KEY)}"; \
 	export PUBLIC_URL="$${PUBLIC_URL:-http://127.0.0.1:$$HTTP_PORT}"; \
 	vssid migrate && exec honcho -e /dev/null start
 
@@ -39,10 +40,12 @@ down: .env ## Stop what `make up` started; data stay (ARGS=-v deletes them)
 	docker compose down --remove-orphans $(ARGS)
 
 smoke: .venv/.project ## Drive a running system from submission to card, and count its messages (COUNT=50)
-	@seed=$$(date +%s); run() { "$$@" --seed $$seed --count $(COUNT); }; \
-	if docker compose ps -q approval 2>/dev/null | grep -q .; \
-	  then run docker compose exec -T approval vssid smoke prepare; else run $(BIN)/vssid smoke prepare; fi \
-	  && run $(BIN)/vssid smoke run --url http://127.0.0.1:$${HTTP_PORT:-8000} --inbox http://127.0.0.1:$${MAILPIT_PORT:-8025}
+	@set -o pipefail; seed=$$(date +%s); vssid=$(BIN)/vssid; \
+	! docker compose ps -q approval 2>/dev/null | grep -q . || vssid="docker compose exec -T approval vssid"; \
+	trap "$$vssid smoke finish --seed $$seed" EXIT; \
+	$$vssid smoke prepare --seed $$seed --count $(COUNT) \
+	  | $(BIN)/vssid smoke run --seed $$seed --count $(COUNT) \
+	    --url http://127.0.0.1:$${HTTP_PORT:-8000} --inbox http://127.0.0.1:$${MAILPIT_PORT:-8025}
 
 # The addresses are found first: if a server is missing, the only output is the line that says so.
 test: lint ## Everything that must pass, RabbitMQ and PostgreSQL included (ARGS for pytest)
@@ -93,7 +96,7 @@ clean: ## Remove .venv, var and caches, and the servers that tests started with 
 define FRESH_SECRETS
 import base64, os, re
 def fresh(name): return name[0] + base64.urlsafe_b64encode(os.urandom(32)).decode()
-text = re.sub(r"(?m)^(POSTGRES_PASSWORD|SEAL_KEY|LINK_KEY)=$$", fresh, open(".env.example").read())
+text = re.sub(r"(?m)^(POSTGRES_PASSWORD|SEAL_KEY|LINK_KEY|OFFICER_KEY)=$$", fresh, open(".env.example").read())
 with open(os.open(".env", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as env: env.write(text)
 endef
 

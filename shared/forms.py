@@ -18,16 +18,13 @@ from marshmallow import RAISE, Schema, ValidationError, fields, post_dump, valid
 
 from shared.language.clock import rfc3339
 from shared.language.errors import FieldError, Invalid
-from shared.language.text import tidy
+from shared.language.text import UNPRINTABLE, has_category, tidy
 from shared.language.values import mobile_number
 
 REQUIRED, NULL, WRONG_TYPE, UNKNOWN = "required", "null", "wrong_type", "unknown_field"
 MAX_ERRORS = 100  # named in one answer; a body of nothing but errors must not cause an answer of megabytes
 CODES: dict[str, Any] = {"required": REQUIRED, "null": NULL, "invalid": WRONG_TYPE, "type": WRONG_TYPE}
 LONGEST_MOBILE, LONGEST_EMAIL = 20, 254
-# Categories that never belong in a line of text: control, format (direction marks), surrogate, private,
-# unassigned, line and paragraph separators
-UNPRINTABLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 # A character with its marks: a few letters of Vietnam's languages (ơ̆, ư̆) have no composed form
 CHARACTER = r"[^\W\d_][\u0300-\u036f]*"
 NAME = re.compile(rf"(?:{CHARACTER})+(?:[ .'’-]+(?:{CHARACTER})+)*\.?")
@@ -204,7 +201,7 @@ class Text(PlainText):
         text = super()._deserialize(value, attr, data, **options)
         if len(text) > self.longest * 4:  # NFC and tidying may shorten, but not so much
             raise refuse("too_long", limit=self.longest)
-        if _has_category(UNPRINTABLE, text):
+        if has_category(UNPRINTABLE, text):
             raise refuse("unprintable_characters")
         return tidy(text)
 
@@ -236,12 +233,8 @@ def _is_address_line(text: str) -> None:
         raise refuse("leads_elsewhere")
 
 
-def _has_category(categories: set[str], text: str) -> bool:
-    return any(unicodedata.category(character) in categories for character in text)
-
-
 def _has_numerals(text: str) -> bool:
-    return not text.isascii() and _has_category(NUMERALS, text)
+    return not text.isascii() and has_category(NUMERALS, text)
 
 
 class Paragraph(PlainText):
@@ -256,9 +249,21 @@ class Paragraph(PlainText):
         if len(text) > self.longest:
             raise refuse("too_long", limit=self.longest)
         text = text.replace("\r\n", "\n")
-        if _has_category(UNPRINTABLE, text.replace("\n", " ").replace("\t", " ")):
+        if has_category(UNPRINTABLE, text.replace("\n", " ").replace("\t", " ")):
             raise refuse("unprintable_characters")
         return unicodedata.normalize("NFC", text.strip())
+
+
+class Password(PlainText):
+    """A password as it was typed: `shared.storage.passwords` brings it into the form that is hashed."""
+
+    def __init__(self, longest: int, **options: Any) -> None:
+        super().__init__(validate=[Length(1, longest), _is_typed], **options)
+
+
+def _is_typed(text: str) -> None:
+    if has_category(UNPRINTABLE, text.replace("\t", " ")):
+        raise refuse("unprintable_characters")
 
 
 class Code(PlainText):

@@ -145,7 +145,7 @@ def are_link_keys(value: str) -> bool:
 
 
 def split_keys(value: str) -> list[str]:
-    """Return the keys of SEAL_KEY or LINK_KEY, newest first: a space or a comma stands between two."""
+    """Return the keys of SEAL_KEY, LINK_KEY or OFFICER_KEY, newest first: a space or a comma stands between two."""
     return value.replace(",", " ").split()
 
 
@@ -255,6 +255,18 @@ class Settings:
         secret=True,
     )
 
+    officer_key: str = setting(
+        "",
+        "Fernet keys for the secrets of authenticators, newest first; approval only, where an officer has one",
+        text("keys of `vssid key`, newest first, a space between two", are_seal_keys),
+        secret=True,
+    )
+    officer_otp: str = setting(
+        "optional",
+        "required lets only those officers sign in who have enrolled an authenticator",
+        choice("optional", "required"),
+    )
+
     rate_limits: str = setting(
         "on", "off lifts the limits by address, for load and acceptance runs", choice("on", "off")
     )
@@ -319,6 +331,11 @@ class Settings:
     def retention(self) -> Retention:
         """How long decided declarations keep their data."""
         return read_retention(self.retention_days)
+
+    @property
+    def requires_otp(self) -> bool:
+        """Whether officers sign in with an authenticator only."""
+        return self.officer_otp.lower() == "required"
 
     @property
     def limits_addresses(self) -> bool:

@@ -19,8 +19,8 @@ ELSEWHERE = {
     "dead": "vssid.dead",
     "smoke": "vssid.smoke",
     "agency": "services.registration.commands",
-    "officer": "services.approval.commands",
-    "register": "services.approval.commands",
+    "officer": "services.approval.commands.officer",
+    "register": "services.approval.commands.register",
     "messages": "services.notification.commands",
     "card": "services.cards.commands",
 }
@@ -77,7 +77,7 @@ def migrate() -> None:
 
 @vssid.command()
 def key() -> None:
-    """Print a fresh key for SEAL_KEY or LINK_KEY."""
+    """Print a fresh key for SEAL_KEY, LINK_KEY or OFFICER_KEY."""
     from shared.storage.seals import new_key
 
     click.echo(new_key())

@@ -3,57 +3,61 @@
 import email
 import email.policy
 import io
-import os
 import re
+import secrets
 from pathlib import Path
 from typing import Any
 
 import click
-import eventlet
 import orjson
 import requests
 
-from services.approval.commands import keep_officer, keep_people
+from services.approval.commands.officer import forget_officer, keep_officer
+from services.approval.commands.register import keep_people
 from shared.settings import Settings
 from vssid import people, startup
 from vssid.walk import StepFailed, Walk, until
 
 
-def prepare(settings: Settings) -> None:
-    """Add the demo people to the household register, and an officer to approve them."""
+def prepare(settings: Settings) -> str:
+    """Add the demo people to the household register, and an officer to approve them; return the officer's password.
+
+    It is drawn anew, and the officer is there while the demo runs: everybody can read what a document prints.
+    """
     startup.migrate(settings)
     keep_people(io.StringIO(people.REGISTER))
-    username, password, agency_code = people.OFFICER
-    keep_officer(username, agency_code, "officer", password)
+    password = secrets.token_urlsafe()
+    keep_officer(people.OFFICER, people.AGENCY, "officer", password)
+    return password
 
 
-def walk(settings: Settings, *, exit_after: bool) -> None:
-    """Walk the declaration; with ``exit_after``, end the process: 0 only if every step happened."""
+def forget() -> None:
+    """Remove the demo's officer, also that of a demo which was killed."""
+    forget_officer(people.OFFICER)
+
+
+def walk(settings: Settings, password: str) -> bool:
+    """Walk the declaration; return whether every step happened."""
     try:
-        _walk(settings)
+        _walk(settings, password)
     except StepFailed as failure:
         click.secho(f"  ✗ {failure}", fg="red", err=True)
-        if exit_after:
-            os._exit(1)
-    if exit_after:
-        eventlet.sleep(0)
-        os._exit(0)
-    _invite(settings)
+        return False
+    return True
 
 
-def _walk(settings: Settings) -> None:
-    username, password, agency_code = people.OFFICER
+def _walk(settings: Settings, password: str) -> None:
     person, going, outbox = people.DEMO, Walk(settings.public), settings.folder / "outbox"
     seen = {file.name for file in outbox.glob("*")} if outbox.exists() else set()
     click.echo(f"\nOne declaration, from submission to card ({settings.public})\n")
     step("the system is ready", ", ".join(requests.get(f"{settings.public}/readyz", timeout=5).json()["dependencies"]))
-    declared = going.submit(person, agency_code)
+    declared = going.submit(person, people.AGENCY)
     step("three pictures uploaded, declaration submitted", f"{declared['number']}, code {declared['tracking_code']}")
     step("Form 01 is ready to print", f"{len(going.form(declared)) // 1024} KB of PDF")
     step("the applicant is told by SMS", until(lambda: _sms(outbox, seen, declared["number"]), "the first SMS"))
     step("and by e-mail", until(lambda: _mail(outbox, seen, declared["number"]), "the first e-mail"))
-    going.sign_in(username, password)
-    step("an officer signs in", username)
+    going.sign_in(people.OFFICER, password)
+    step("an officer signs in", people.OFFICER)
     try:
         going.approve(declared)
     except StepFailed as refusal:
@@ -96,8 +100,8 @@ def step(what: str, detail: str) -> None:
     click.echo(f"      {detail}")
 
 
-def _invite(settings: Settings) -> None:
-    username, password, agency_code = people.OFFICER
+def invite(settings: Settings, password: str) -> None:
+    """Say what there is to look at."""
     click.echo(
         f"""
 The system stays up. Look around:
@@ -107,7 +111,8 @@ The system stays up. Look around:
   {settings.folder}/outbox       every SMS and e-mail
   {settings.folder}/vssid.log    the log, one JSON object a line
 
-  officer   {username} / {password}  (agency {agency_code})
+  officer   {people.OFFICER} / {password}
+            (agency {people.AGENCY}, until this process ends)
   register  {people.REGISTER.splitlines()[2].replace(",", ", ")}
             {people.REGISTER.splitlines()[3].replace(",", ", ")}
 

@@ -11,7 +11,7 @@ REGISTER = """insurance_code,full_name,birth_date,gender,id_number
 7900000025,Trần Thị Mẫu,1990-03-12,female,079190000025
 5600000033,Lê Minh Ví Dụ,1978,male,056078000033
 """
-OFFICER = ("canbo.demo", "mat-khau-demo", "07921")
+OFFICER, AGENCY = "canbo.demo", "07921"
 
 
 @dataclass(frozen=True)

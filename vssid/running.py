@@ -6,6 +6,7 @@ what it needs by itself.
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,13 @@ def serve(service: str) -> None:
 @click.command()
 def run() -> None:
     """Run every service in this one process: the embedded system, on SQLite, without broker or server."""
-    embedded_system(patched(), after_start=lambda: None)
+    settings = patched()
+    from vssid import demo, startup
+
+    _check_embedded(settings)
+    startup.migrate(settings)
+    demo.forget()
+    embedded_system(settings)
 
 
 @click.command()
@@ -61,14 +68,36 @@ def demo() -> None:
     settings = patched()
     from vssid import demo as walk
 
-    walk.prepare(settings)
-    exit_after = os.environ.get("DEMO_EXIT") == "1"
-    log_file = settings.folder / "vssid.log"
-    embedded_system(settings, after_start=lambda: walk.walk(settings, exit_after=exit_after), log_file=log_file)
+    _check_embedded(settings)
+    exit_after, happened = os.environ.get("DEMO_EXIT") == "1", False
+    password = walk.prepare(settings)
+
+    def go() -> bool:
+        nonlocal happened
+        happened = walk.walk(settings, password)
+        if not exit_after:
+            walk.invite(settings, password)
+        return not exit_after
+
+    try:
+        embedded_system(settings, go, log_file=settings.folder / "vssid.log")
+    finally:
+        walk.forget()
+    if exit_after and not happened:
+        sys.exit(1)
 
 
-def embedded_system(settings: Any, after_start: Callable[[], None], log_file: Path | None = None) -> None:
-    """Start every service in this process, then do ``after_start`` and stay up."""
+def _check_embedded(settings: Any) -> None:
+    if not settings.embedded:
+        raise click.ClickException(
+            "AMQP_URL is set: the embedded system takes none; use `vssid serve` and `vssid relay`"
+        )
+
+
+def embedded_system(
+    settings: Any, after_start: Callable[[], bool] = lambda: True, log_file: Path | None = None
+) -> None:
+    """Start every service in this process, and stay up until told to stop, if ``after_start`` returns so."""
     import eventlet
     from nameko.runners import ServiceRunner
 
@@ -77,13 +106,8 @@ def embedded_system(settings: Any, after_start: Callable[[], None], log_file: Pa
     from shared.messaging.embedded import EmbeddedBroker
     from vssid import startup
 
-    if not settings.embedded:
-        raise click.ClickException(
-            "AMQP_URL is set: the embedded system takes none; use `vssid serve` and `vssid relay`"
-        )
     logs.start("embedded", settings.log_level, log_file)
     settings = startup.with_keys(settings)
-    startup.migrate(settings)
     broker = EmbeddedBroker(settings)
     runner = ServiceRunner(configuration(settings, broker))
     for service in SERVICES:
@@ -97,7 +121,8 @@ def embedded_system(settings: Any, after_start: Callable[[], None], log_file: Pa
         runner.stop()
 
     stop_on_signal(stop)
-    after_start()
+    if not after_start():
+        stop()
     runner.wait()
 
 

@@ -1,39 +1,44 @@
 """`vssid smoke`: the main job against a running system, and what Mailpit received, counted.
 
-Two halves, because the register and the officers are reached by the operators' command only: `prepare` runs
-beside the approval service's database, `run` anywhere. A shared seed gives both the same invented people.
+In parts, because the register and the officers are reached by the operators' command only: `prepare` and `finish` run
+beside the approval service's database, `run` anywhere. A shared seed gives them the same invented people; the officer's
+password is drawn by `prepare`, which prints it for the standard input of `run`.
 """
 
 import io
+import secrets
 import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import click
 import requests
 
-from services.approval.commands import keep_officer, keep_people
+from services.approval.commands.officer import forget_officer, keep_officer
+from services.approval.commands.register import keep_people
 from vssid.people import DemoPerson
 from vssid.walk import StepFailed, Walk, until
 
 AGENCY = "07921"
 PARALLEL = 4  # declarations on their way at the same time
+OFFICER_LIFETIME = timedelta(hours=8)  # of one that `finish` did not come to remove
 QUIET_SECONDS = 3.0  # after the last message expected: a doubled one would arrive by then
 
 
 @click.group()
 def smoke() -> None:
-    """The main job against a running system; `make smoke` does both halves."""
+    """The main job against a running system; `make smoke` does all parts."""
 
 
 @smoke.command("prepare")
 @click.option("--seed", type=int, required=True)
 @click.option("--count", default=1)
 def prepare_smoke(seed: int, count: int) -> None:
-    """Add invented people to the household register, and an officer to approve them."""
-    prepare(seed, count)
+    """Add invented people to the household register, and an officer to approve them; print the officer's password."""
+    click.echo(prepare(seed, count))
 
 
 @smoke.command("run")
@@ -42,8 +47,21 @@ def prepare_smoke(seed: int, count: int) -> None:
 @click.option("--seed", type=int, required=True)
 @click.option("--count", default=1)
 def run_smoke(url: str, inbox: str, seed: int, count: int) -> None:
-    """Take invented people's declarations through the whole main job, and count their messages in Mailpit."""
-    run(url, inbox, seed, count)
+    """Take invented people's declarations through the whole main job, and count their messages in Mailpit.
+
+    Standard input has the password that `prepare` printed.
+    """
+    password = sys.stdin.readline().strip()
+    if not password:
+        raise click.ClickException("standard input has no password: pipe `vssid smoke prepare` into this command")
+    run(url, inbox, seed, count, password)
+
+
+@smoke.command("finish")
+@click.option("--seed", type=int, required=True)
+def finish_smoke(seed: int) -> None:
+    """Remove the officer that `prepare` added."""
+    forget_officer(officer_of(seed))
 
 
 def people(seed: int, count: int) -> list[DemoPerson]:
@@ -61,24 +79,25 @@ def people(seed: int, count: int) -> list[DemoPerson]:
     ]
 
 
-def officer_of(seed: int) -> tuple[str, str]:
-    """Return user name and password of the officer for the occasion."""
-    return f"smoke.{seed}", f"smoke-mat-khau-{seed}"
+def officer_of(seed: int) -> str:
+    """Return the user name of the officer for the occasion."""
+    return f"smoke.{seed}"
 
 
-def prepare(seed: int, count: int) -> None:
-    """Add the people to the household register, and the officer to the approval service."""
+def prepare(seed: int, count: int) -> str:
+    """Add the people to the household register, and the officer to the approval service; return the password."""
     rows = [f"{one.insurance_code},{one.full_name},1985-08-15,male,{one.id_number}" for one in people(seed, count)]
     keep_people(io.StringIO("\n".join(["insurance_code,full_name,birth_date,gender,id_number", *rows])))
-    username, password = officer_of(seed)
-    keep_officer(username, AGENCY, "officer", password)
+    password = secrets.token_urlsafe()
+    keep_officer(officer_of(seed), AGENCY, "officer", password, OFFICER_LIFETIME)
+    return password
 
 
-def run(url: str, inbox: str, seed: int, count: int) -> None:
+def run(url: str, inbox: str, seed: int, count: int, password: str) -> None:
     """Take everybody's declaration through the main job; exit with 1 where anything is missing or doubled."""
     began = time.monotonic()
     try:
-        Smoke(url, inbox, seed).run(people(seed, count))
+        Smoke(url, inbox, officer_of(seed), password).run(people(seed, count))
     except (StepFailed, requests.RequestException) as failure:
         click.secho(f"✗ {failure}", fg="red", err=True)
         sys.exit(1)
@@ -88,8 +107,8 @@ def run(url: str, inbox: str, seed: int, count: int) -> None:
 class Smoke:
     """Many walks at once, and the inbox afterwards."""
 
-    def __init__(self, url: str, inbox: str, seed: int) -> None:
-        self._url, self._inbox, self._officer = url, inbox.rstrip("/"), officer_of(seed)
+    def __init__(self, url: str, inbox: str, username: str, password: str) -> None:
+        self._url, self._inbox, self._officer = url, inbox.rstrip("/"), (username, password)
         self._signed_in = Walk(url)
 
     def run(self, everybody: list[DemoPerson]) -> None:

@@ -4,7 +4,6 @@ import importlib
 import importlib.util
 import threading
 from dataclasses import replace
-from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -58,20 +57,14 @@ def databases(runner: Any) -> list[Any]:
 
 def with_keys(settings: Settings) -> Settings:
     """Return the settings with keys; those of the embedded system are made once and kept beside its data."""
+    from shared.storage.seals import kept_key  # only the embedded system needs it
+
     return replace(
         settings,
-        seal_key=settings.seal_key or _kept_key(settings.folder / "seal.key"),
-        link_key=settings.link_key or _kept_key(settings.folder / "link.key"),
+        seal_key=settings.seal_key or kept_key(settings.folder / "seal.key"),
+        link_key=settings.link_key or kept_key(settings.folder / "link.key"),
+        officer_key=settings.officer_key or kept_key(settings.folder / "officer.key"),
     )
-
-
-def _kept_key(file: Path) -> str:
-    from shared.storage.seals import new_key  # only the embedded system needs it
-
-    if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(new_key(), encoding="ascii")
-    return file.read_text(encoding="ascii")
 
 
 def serve_operations(settings: Settings, states: States) -> None:

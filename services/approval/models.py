@@ -8,15 +8,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from services.approval.domain.officer import Officer, OfficerSession, SignInAttempts
+from services.approval.domain.officer import IDLE_LIFETIME, USE_PRECISION, Officer, OfficerSession
 from services.approval.domain.register import Person
 from services.approval.domain.review import Dossier, Review, Standing
+from services.approval.domain.sign_in import AddressAttempts, SignInAttempts
 from shared.language.clock import HANDLING_DAYS, working_days_before
 from shared.language.errors import NotFound, Unauthenticated
 from shared.language.text import search_key
 from shared.language.values import Agency, Condition, DeclarationKind, Status
 from shared.storage.columns import JsonOf, UtcDateTime, insert_on
-from shared.storage.database import mapping
+from shared.storage.database import insert, mapping
 from shared.storage.quotas import quotas_table
 
 mapper = mapping()
@@ -70,6 +71,28 @@ officers = sa.Table(
     sa.Column("agency_code", sa.String(5), nullable=False),
     sa.Column("role", sa.String(20), nullable=False),
     sa.Column("password_hash", sa.String(200), nullable=False),
+    sa.Column("otp_secret", sa.String(300)),
+    sa.Column("otp_step", sa.BigInteger),
+    sa.Column("last_sign_in_at", UtcDateTime),
+    sa.Column("expires_at", UtcDateTime),
+)
+
+officer_addresses = sa.Table(  # from which officers signed in
+    "officer_addresses",
+    metadata,
+    sa.Column("username", sa.String(60), sa.ForeignKey("officers.username"), primary_key=True),
+    sa.Column("address", sa.String(64), primary_key=True),
+    sa.Column("last_at", UtcDateTime, nullable=False, index=True),
+)
+
+address_attempts = sa.Table(
+    "address_attempts",
+    metadata,
+    sa.Column("username", sa.String(60), primary_key=True),
+    sa.Column("address", sa.String(64), primary_key=True),
+    sa.Column("last_at", UtcDateTime, nullable=False, index=True),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("locked_until", UtcDateTime),
 )
 
 sign_in_attempts = sa.Table(
@@ -84,9 +107,13 @@ sign_in_attempts = sa.Table(
 officer_sessions = sa.Table(
     "officer_sessions",
     metadata,
-    sa.Column("token_hash", sa.String(64), primary_key=True),
-    sa.Column("username", sa.String(60), sa.ForeignKey("officers.username"), nullable=False),
-    sa.Column("expires_at", UtcDateTime, nullable=False, index=True),
+    sa.Column("session_id", sa.String(36), primary_key=True),
+    sa.Column("token_hash", sa.String(64), nullable=False, unique=True),
+    sa.Column("username", sa.String(60), sa.ForeignKey("officers.username"), nullable=False, index=True),
+    sa.Column("address", sa.String(64), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("last_used_at", UtcDateTime, nullable=False),
+    sa.Column("expires_at", UtcDateTime, nullable=False),
 )
 
 used_uploads = sa.Table(  # of declarations and of officers: an upload is used once
@@ -109,6 +136,7 @@ quotas_table(metadata)
 
 mapper.map_imperatively(Review, reviews)
 mapper.map_imperatively(Officer, officers)
+mapper.map_imperatively(AddressAttempts, address_attempts)
 mapper.map_imperatively(SignInAttempts, sign_in_attempts)
 mapper.map_imperatively(OfficerSession, officer_sessions)
 
@@ -246,22 +274,89 @@ def _insert_on(session: Session, table: sa.Table) -> Any:
     return insert_on(session.get_bind().dialect.name, table)
 
 
-def officer_named(session: Session, username: str) -> Officer | None:
-    return session.scalars(sa.select(Officer).where(officers.c.username == username)).first()
+def reviews_assigned_to(session: Session, username: str) -> Sequence[Review]:
+    """Return the pending reviews that an officer has received, locked in the order of their ids."""
+    query = sa.select(Review).where(reviews.c.assigned_to == username, reviews.c.status == Status.PENDING.value)
+    return session.scalars(query.order_by(reviews.c.declaration_id).with_for_update()).all()
 
 
-def attempts_under(session: Session, username: str) -> SignInAttempts | None:
-    """Return the failed attempts under a name, locked until this transaction ends."""
+def find_officer(session: Session, username: str, *, for_update: bool = False) -> Officer | None:
+    query = sa.select(Officer).where(officers.c.username == username)
+    return session.scalars(query.with_for_update() if for_update else query).first()
+
+
+def get_officer(session: Session, username: str, *, for_update: bool = False) -> Officer:
+    found = find_officer(session, username, for_update=for_update)
+    if found is None:
+        raise NotFound("officer_not_found")
+    return found
+
+
+def all_officers(session: Session, agency_code: str | None = None) -> Sequence[Officer]:
+    """Return the officers, of an agency or of all, by name."""
+    query = sa.select(Officer).order_by(officers.c.username)
+    return session.scalars(query.where(officers.c.agency_code == agency_code) if agency_code else query).all()
+
+
+def expired_officers(session: Session, at: datetime) -> Sequence[str]:
+    return session.scalars(sa.select(officers.c.username).where(officers.c.expires_at <= at)).all()
+
+
+def delete_officer(session: Session, officer: Officer) -> None:
+    """Delete an officer, whose sessions are ended, with addresses and failed attempts."""
+    session.execute(sa.delete(officer_addresses).where(officer_addresses.c.username == officer.username))
+    forget_attempts(session, officer.username)
+    session.delete(officer)
+
+
+def attempts_from(session: Session, username: str, address: str, at: datetime) -> AddressAttempts:
+    """Return the failed attempts under a name from an address, locked until this transaction ends."""
+    insert(session, address_attempts, AddressAttempts(username, address, at))
+    named = (address_attempts.c.username == username, address_attempts.c.address == address)
+    return session.scalars(sa.select(AddressAttempts).where(*named).with_for_update()).one()
+
+
+def attempts_under(session: Session, username: str, at: datetime) -> SignInAttempts:
+    """Return the failed attempts under a name from unknown addresses, locked until this transaction ends."""
+    insert(session, sign_in_attempts, SignInAttempts(username, at))
     query = sa.select(SignInAttempts).where(sign_in_attempts.c.username == username)
-    return session.scalars(query.with_for_update()).first()
+    return session.scalars(query.with_for_update()).one()
+
+
+def is_address_of(session: Session, username: str, address: str) -> bool:
+    """Say whether an officer of that name has signed in from an address."""
+    named = (officer_addresses.c.username == username, officer_addresses.c.address == address)
+    return session.execute(sa.select(officer_addresses.c.address).where(*named)).first() is not None
+
+
+def note_address(session: Session, username: str, address: str, at: datetime) -> None:
+    row = _insert_on(session, officer_addresses)
+    again = row.on_conflict_do_update(index_elements=["username", "address"], set_={"last_at": row.excluded.last_at})
+    session.execute(again, {"username": username, "address": address, "last_at": at})
 
 
 def forget_attempts(session: Session, username: str) -> None:
-    session.execute(sa.delete(sign_in_attempts).where(sign_in_attempts.c.username == username))
+    for table in (address_attempts, sign_in_attempts):
+        session.execute(sa.delete(table).where(table.c.username == username))
 
 
 def forget_old_attempts(session: Session, *, before: datetime) -> None:
-    session.execute(sa.delete(sign_in_attempts).where(sign_in_attempts.c.last_at < before))
+    for table in (address_attempts, sign_in_attempts):
+        session.execute(sa.delete(table).where(table.c.last_at < before))
+
+
+def forget_old_addresses(session: Session, *, before: datetime) -> None:
+    session.execute(sa.delete(officer_addresses).where(officer_addresses.c.last_at < before))
+
+
+def locks(session: Session, at: datetime) -> dict[str, datetime]:
+    """Return the names that are locked at some address, or at all unknown ones, and until when the last lock lasts."""
+    found: dict[str, datetime] = {}
+    for table in (address_attempts, sign_in_attempts):
+        query = sa.select(table.c.username, table.c.locked_until).where(table.c.locked_until > at)
+        for username, until in session.execute(query):
+            found[username] = max(until, found.get(username, until))
+    return found
 
 
 def session_of(session: Session, token_hash: str) -> tuple[OfficerSession, Officer]:
@@ -276,12 +371,38 @@ def session_of(session: Session, token_hash: str) -> tuple[OfficerSession, Offic
     return found[0], found[1]
 
 
-def end_sessions(session: Session, *, before: datetime) -> None:
-    session.execute(sa.delete(officer_sessions).where(officer_sessions.c.expires_at < before))
+def note_use(session: Session, session_id: str, at: datetime) -> None:
+    """Note when a session was used, unless another request has just done so, or the session has been ended."""
+    due = (officer_sessions.c.session_id == session_id, officer_sessions.c.last_used_at <= at - USE_PRECISION)
+    session.execute(sa.update(officer_sessions).where(*due).values(last_used_at=at))
+
+
+def running_sessions(
+    session: Session, at: datetime, usernames: Iterable[str] | None = None
+) -> Sequence[OfficerSession]:
+    """Return the sessions that are not over, of some officers or of all, oldest first."""
+    running = (officer_sessions.c.expires_at > at, officer_sessions.c.last_used_at > at - IDLE_LIFETIME)
+    query = sa.select(OfficerSession).where(*running).order_by(officer_sessions.c.created_at)
+    if usernames is not None:
+        query = query.where(officer_sessions.c.username.in_(list(usernames)))
+    return session.scalars(query).all()
+
+
+def end_session(session: Session, username: str, session_id: str) -> bool:
+    """End a session of an officer; say whether there was one."""
+    named = (officer_sessions.c.session_id == session_id, officer_sessions.c.username == username)
+    ended = sa.delete(officer_sessions).where(*named).returning(officer_sessions.c.session_id)
+    return session.execute(ended).first() is not None
 
 
 def end_sessions_of(session: Session, username: str) -> None:
     session.execute(sa.delete(officer_sessions).where(officer_sessions.c.username == username))
+
+
+def clear_sessions(session: Session, at: datetime) -> None:
+    """Delete the sessions that are over."""
+    is_over = sa.or_(officer_sessions.c.expires_at <= at, officer_sessions.c.last_used_at <= at - IDLE_LIFETIME)
+    session.execute(sa.delete(officer_sessions).where(is_over))
 
 
 def person_registered(session: Session, insurance_code: str) -> Person | None:

@@ -2,24 +2,25 @@
 
 from contextlib import suppress
 from datetime import datetime
+from math import inf
 from typing import Any
 
 from services.approval import clients, models
-from services.approval.domain.officer import ATTEMPTS_LIFETIME, new_token
+from services.approval.domain.officer import Officer, Permission, new_token
 from services.approval.domain.register import Match, Person, check_person, compare
 from services.approval.domain.review import OWN_FOLDER, UNNAMED_LIFETIME, Review, Standing, own_picture_key
+from services.approval.domain.sign_in import Proof
 from services.approval.handlers import officer, review
+from services.approval.schemas.officer import OfficerSessionView, SignInForm, officer_list, own_session_list
 from services.approval.schemas.photo import PhotoForm
 from services.approval.schemas.review import (
     ApprovalForm,
     DecisionView,
-    OfficerSessionView,
     RejectionForm,
     ReminderView,
     ReviewItem,
     ReviewSearchForm,
     ReviewView,
-    SignInForm,
     review_list,
 )
 from shared import forms, logs
@@ -37,13 +38,15 @@ from shared.framework.rpc import rpc
 from shared.framework.service import Service
 from shared.framework.timers import every
 from shared.language.clock import utc_now
-from shared.language.errors import FieldError, NotFound, Refused, Unauthenticated, Unavailable
+from shared.language.errors import FieldError, Forbidden, NotFound, Refused, Unauthenticated, Unavailable
 from shared.language.events import DeclarationExpired, DeclarationSubmitted, DeclarationWithdrawn
 from shared.language.retention import Retention
 from shared.language.values import PICTURE_SUFFIXES, DeclarationKind, Purpose, Status, masked_phone, new_id, upload_key
+from shared.settings import SettingsError
 from shared.storage.database import Database
-from shared.storage.passwords import NOBODY, is_password
+from shared.storage.passwords import NOBODY, hash_password, hashed_form, normal_form
 from shared.storage.quotas import forget_quotas
+from shared.storage.seals import BrokenSeal, Seal
 
 log = logs.log(__name__)
 
@@ -58,31 +61,77 @@ class Approval(Service):
     http_register: clients.HttpRegister | None = ClientProvider(clients.http_register)
     register_timeout: float = SettingProvider("register_timeout")
     retention: Retention = SettingProvider("retention")
+    officer_key: str = SettingProvider("officer_key")
+    requires_otp: bool = SettingProvider("requires_otp")
 
     # officers
 
     @rpc
-    def sign_in(self, form: Any) -> dict[str, Any]:
+    def sign_in(self, form: Any, caller: str) -> dict[str, Any]:
         """Open a session; the password is compared outside of any transaction, in a thread."""
         checked = forms.read(SignInForm, form)
-        found = self.database.run(officer.begin_sign_in, checked["username"], at=utc_now())
-        right = in_thread(is_password, found.password_hash if found else NOBODY, checked["password"])
-        if found is None or not right:
+        found = self.database.run(officer.begin_sign_in, checked["username"], caller, at=utc_now())
+        hashed = in_thread(hashed_form, found.password_hash if found else NOBODY, checked["password"])
+        if found is None or hashed is None:
             raise Unauthenticated("wrong_credentials")
+        proof = Proof(self._hash_to_keep(found, hashed), *self._second_factor(found, checked["otp"], caller))
         token = new_token()
-        opened = self.database.run(officer.finish_sign_in, found.username, token, at=utc_now())
+        opened = self.database.run(officer.finish_sign_in, found, proof, caller, token, at=utc_now())
         return OfficerSessionView.of(opened, token=token)
+
+    def _hash_to_keep(self, found: Officer, hashed: str) -> str:
+        """Return the hash of a password, a new one where the old one is of another form (up to 0.2)."""
+        wanted = normal_form(hashed)
+        return found.password_hash if hashed == wanted else in_thread(hash_password, wanted)
+
+    def _second_factor(self, found: Officer, otp: str | None, caller: str) -> tuple[str | None, str | None]:
+        """Return the secret of the officer's authenticator and the code that was given.
+
+        Raises:
+            Unauthenticated, Forbidden: as `Officer.check_factors` does; it is no failed attempt.
+            Unavailable: OFFICER_KEY does not open the secret.
+        """
+        try:
+            found.check_factors(otp, requires_otp=self.requires_otp)
+        except (Unauthenticated, Forbidden):
+            self.database.run(officer.take_back_attempt, found.username, caller, at=utc_now())
+            raise
+        try:
+            return found.otp_secret and Seal(self.officer_key, "OFFICER_KEY").open(found.otp_secret, inf), otp
+        except (BrokenSeal, SettingsError) as error:
+            log.error("otp_secret_unreadable", reason=str(error))
+            raise Unavailable from None
 
     @rpc
     def sign_out(self, token: str) -> None:
-        self.database.run(officer.sign_out, token)
+        self.database.run(officer.sign_out, token, at=utc_now())
+
+    @rpc
+    def list_sessions(self, token: str) -> dict[str, Any]:
+        """Return the officer's own sessions."""
+        return own_session_list(*self.database.query(officer.list_sessions, token, at=utc_now()))
+
+    @rpc
+    def end_session(self, token: str, session_id: str) -> None:
+        """End one of the officer's own sessions."""
+        self.database.run(officer.end_session, token, session_id, at=utc_now())
+
+    @rpc
+    def list_officers(self, token: str) -> dict[str, Any]:
+        """Return the officers of the agency, with their sessions."""
+        return officer_list(*self.database.query(officer.list_officers, token, at=utc_now()))
+
+    @rpc
+    def end_officer_sessions(self, token: str, username: str) -> None:
+        """End every session of an officer of the agency."""
+        self.database.run(officer.end_sessions, token, username, at=utc_now())
 
     # the queue
 
     @rpc
     def list_reviews(self, token: str, search: Any) -> dict[str, Any]:
         at = utc_now()
-        self._check_token(token, at)
+        self._check_may(token, Permission.READ_QUEUE, at)
         wanted = forms.read(ReviewSearchForm, search)
         found = self.database.query(review.search_reviews, token, wanted, at=at)
         return review_list(found, self.database.query(models.standings, found), wanted["limit"], at)
@@ -120,7 +169,7 @@ class Approval(Service):
         key = self._copy_upload(found.declaration_id, purpose, upload_id)
         try:
             changed, old = self.database.run(review.replace_photo, token, number, purpose, key, upload_id, at=at)
-        except (NotFound, Refused, Unauthenticated):  # not Unavailable, after which it may be committed all the same
+        except (NotFound, Refused, Unauthenticated, Forbidden):  # after Unavailable it may be committed all the same
             self.files.remove(key)
             raise
         if old is not None:
@@ -162,7 +211,7 @@ class Approval(Service):
 
         The register is asked between two transactions: none is open while another system answers.
         """
-        self._check_token(token, utc_now())
+        self._check_may(token, Permission.DECIDE, utc_now())
         checked = forms.read(ApprovalForm, form)
         wanted, is_proven = self.database.query(review.check_approvable, token, number, checked, at=utc_now())
         if not is_proven:
@@ -175,14 +224,14 @@ class Approval(Service):
     @rpc
     def reject_declaration(self, token: str, number: str, form: Any) -> dict[str, Any]:
         at = utc_now()
-        self._check_token(token, at)
+        self._check_may(token, Permission.DECIDE, at)
         reason = forms.read(RejectionForm, form)["reason"] or ""
         self.database.run(review.reject_declaration, token, number, reason, at=at)
         return DecisionView.of({"status": Status.REJECTED})
 
-    def _check_token(self, token: str, at: datetime) -> None:
-        """Refuse a caller who is not signed in before anything of the request is looked at."""
-        self.database.query(officer.officer_of, token, at=at)
+    def _check_may(self, token: str, permission: Permission, at: datetime) -> None:
+        """Refuse a caller who may not, or is not signed in, before anything of the request is looked at."""
+        self.database.query(officer.officer_of, token, permission, at=at)
 
     def _person(self, wanted: Review) -> Person | None:
         assert wanted.insurance_code is not None
@@ -223,9 +272,9 @@ class Approval(Service):
 
     @every(600)
     def clear_away(self) -> None:
-        """Delete sessions that are over and old failed attempts to sign in."""
+        """Delete sessions that are over, old failed attempts to sign in, and officers whose time is over."""
         at = utc_now()
-        self.database.run(officer.clear_away, sessions_before=at, attempts_before=at - ATTEMPTS_LIFETIME)
+        self.database.run(officer.clear_away, at=at)
         self.database.run(forget_quotas, before=at)
 
     @every(3600)

@@ -30,8 +30,25 @@ CODES = {
     ),
     "unauthenticated": ("Hãy đăng nhập rồi thử lại.", "Sign in and try again."),
     "wrong_credentials": (
-        "Tên đăng nhập hoặc mật khẩu không đúng. Sai 5 lần sẽ bị khóa 15 phút.",
-        "The user name or the password is wrong. After 5 failed attempts the account is locked for 15 minutes.",
+        "Tên đăng nhập, mật khẩu hoặc mã xác thực không đúng. Sai 5 lần sẽ bị khóa 15 phút tại địa chỉ này.",
+        "The user name, the password or the code is wrong. After 5 failed attempts the name is locked for 15 minutes"
+        " at this address.",
+    ),
+    "otp_required": (
+        "Hãy nhập thêm mã 6 số của ứng dụng xác thực.",
+        "Enter the 6 digits that your authenticator shows, too.",
+    ),
+    "otp_not_enrolled": (
+        "Tài khoản này chưa có ứng dụng xác thực. Hãy nhờ người quản trị hệ thống cấp mã QR để quét.",
+        "This account has no authenticator. Ask the operator of the system for the QR code that it scans.",
+    ),
+    "session_not_found": (
+        "Không có phiên đăng nhập này, hoặc đã kết thúc. Hãy tải lại danh sách.",
+        "There is no such session, or it has ended. Load the list again.",
+    ),
+    "officer_not_found": (
+        "Cơ quan này không có cán bộ mang tên đó. Hãy tải lại danh sách.",
+        "The agency has no officer of this name. Load the list again.",
     ),
     "forbidden": ("Tài khoản này không được làm việc đó.", "This account is not allowed to do that."),
     "wrong_signature": (
@@ -176,6 +193,7 @@ FIELDS = {
         "Không phải số di động Việt Nam, ví dụ 0912345678.",
         "Not a Vietnamese mobile number such as 0912345678.",
     ),
+    "not_an_otp": ("Mã xác thực gồm đúng 6 chữ số.", "A code has exactly 6 digits."),
     "not_an_email": ("Không phải địa chỉ thư điện tử.", "Not an e-mail address."),
     "must_be_accepted": ("Cần được đánh dấu đồng ý.", "This must be accepted."),
     "not_a_choice": ("Chọn một trong: {choices}.", "Choose one of: {choices}."),

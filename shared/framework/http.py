@@ -16,6 +16,7 @@ from werkzeug.wrappers import Request, Response
 from shared import logs, metrics, operations
 from shared.framework.server import HttpServer
 from shared.language.errors import (
+    Forbidden,
     Invalid,
     NotAllowed,
     NotFound,
@@ -215,7 +216,7 @@ class Operation:
         if self.idempotent:
             found += Refused.codes("idempotency_key_reused")
         if self.caller is Caller.OFFICER:
-            found += Unauthenticated.codes()
+            found += [*Unauthenticated.codes(), *Forbidden.codes()]
         if any(one.where == "path" for one in self.parameters):
             found += NotFound.codes()
         return sorted(set(found))

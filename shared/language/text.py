@@ -2,6 +2,15 @@
 
 import unicodedata
 
+# Categories that never belong in a line of text: control, format (direction marks), surrogate, private,
+# unassigned, line and paragraph separators
+UNPRINTABLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def has_category(categories: set[str], text: str) -> bool:
+    """Say whether a character of the text is of one of Unicode's categories."""
+    return any(unicodedata.category(character) in categories for character in text)
+
 
 def tidy(text: str) -> str:
     """Return the text in NFC, with single spaces inside and none around."""

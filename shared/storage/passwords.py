@@ -1,5 +1,7 @@
 """Passwords at rest: argon2id by argon2-cffi, with its recommended costs. Slow on purpose: call in a thread."""
 
+import unicodedata
+
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
@@ -12,8 +14,13 @@ _drawn = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
 NOBODY = _hasher.hash("nobody")
 
 
+def normal_form(password: str) -> str:
+    """Return the form of a password that is hashed: two keyboards may write the same characters differently."""
+    return unicodedata.normalize("NFKC", password).strip()
+
+
 def hash_password(password: str) -> str:
-    return _hasher.hash(password)
+    return _hasher.hash(normal_form(password))
 
 
 def hash_drawn_password(password: str) -> str:
@@ -21,9 +28,22 @@ def hash_drawn_password(password: str) -> str:
     return _drawn.hash(password)
 
 
+def hashed_form(stored: str, given: str) -> str | None:
+    """Return the form of ``given`` that the hash was made of, or None where it is another password's.
+
+    Up to 0.2 officers' passwords were hashed as they came, and compared in NFC without spaces around.
+    """
+    forms = (normal_form(given), unicodedata.normalize("NFC", given.strip()), given)
+    return next((form for form in dict.fromkeys(forms) if _is_hash_of(stored, form)), None)
+
+
 def is_password(stored: str, given: str) -> bool:
     """Say whether ``given`` is the password behind the hash."""
+    return hashed_form(stored, given) is not None
+
+
+def _is_hash_of(stored: str, form: str) -> bool:
     try:
-        return _hasher.verify(stored, given)
+        return _hasher.verify(stored, form)
     except (VerificationError, InvalidHashError):
         return False

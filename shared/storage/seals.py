@@ -1,9 +1,10 @@
-"""Secrets that travel in events, sealed: only a process with SEAL_KEY can write or read them.
+"""Secrets, sealed: those that travel in events under SEAL_KEY, those of authenticators at rest under OFFICER_KEY.
 
 cryptography's Fernet: authenticated encryption with the time of sealing inside, so that age is checked.
 """
 
 import time
+from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -17,17 +18,18 @@ class BrokenSeal(Exception):
 class Seal:
     """Seals and opens short secrets with Fernet keys (44 characters each, url-safe base64).
 
-    ``keys`` is SEAL_KEY: the first key seals, all of them open, so that a key is changed while events are under way.
+    ``keys`` is the setting ``name``: the first key seals, all of them open, so that a key is changed while something
+    sealed is under way.
 
     Raises:
         SettingsError: there is no key, or one is not a Fernet key.
     """
 
-    def __init__(self, keys: str) -> None:
+    def __init__(self, keys: str, name: str = "SEAL_KEY") -> None:
         try:
             self._fernet = MultiFernet([Fernet(key) for key in split_keys(keys)])
         except ValueError:
-            raise SettingsError("SEAL_KEY is not usable: it takes keys of `vssid key`, newest first") from None
+            raise SettingsError(f"{name} is not usable: it takes keys of `vssid key`, newest first") from None
 
     def close(self, secret: str) -> str:
         return self._fernet.encrypt(secret.encode()).decode()
@@ -49,5 +51,13 @@ class Seal:
 
 
 def new_key() -> str:
-    """Return a fresh key for SEAL_KEY or LINK_KEY."""
+    """Return a fresh key for SEAL_KEY, LINK_KEY or OFFICER_KEY."""
     return Fernet.generate_key().decode()
+
+
+def kept_key(file: Path) -> str:
+    """Return the key in a file of the embedded system, which is made once and kept beside its data."""
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(new_key(), encoding="ascii")
+    return file.read_text(encoding="ascii")

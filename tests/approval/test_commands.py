@@ -1,13 +1,11 @@
-"""`vssid officer …` and `vssid register …` on the approval service's real tables."""
+"""`vssid register …` on the approval service's real tables."""
 
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
 from services.approval import models
-from services.approval.commands import officer, register
-from services.approval.domain.officer import Officer
-from shared.storage.passwords import is_password
+from services.approval.commands.register import register
 from tests.support.databases import service_database
 
 HEADER = "insurance_code,full_name,birth_date,gender,id_number\n"
@@ -82,32 +80,3 @@ def test_a_fault_in_a_later_batch_takes_back_the_earlier_ones(import_file, datab
 )
 def test_a_file_that_is_no_list_of_people_is_refused(import_file, content, said):
     assert import_file(content) == (1, f"Error: {said}\n")
-
-
-def add_officer(*words, password="mat-khau-mau"):
-    answer = CliRunner().invoke(officer, ["add", *words], input=f"{password}\n")
-    return answer.exit_code, answer.output.splitlines()[-1]
-
-
-def test_an_officer_is_added_and_changed(database):
-    assert add_officer("canbo.mau", "--agency", "07921") == (0, "officer canbo.mau sees agency 07921")
-    assert add_officer("canbo.mau", "--agency", "079", password="mat-khau-khac")[0] == 0
-    with database.begin() as session:
-        (kept,) = session.scalars(sa.select(Officer)).all()
-        assert (kept.username, kept.agency_code, kept.role) == ("canbo.mau", "079", "officer")
-        assert is_password(kept.password_hash, "mat-khau-khac")
-
-
-@pytest.mark.parametrize(
-    ("agency", "password", "said"),
-    [
-        ("7921", "mat-khau-mau", "Error: agency '7921' is not three or five digits"),
-        ("0792A", "mat-khau-mau", "Error: agency '0792A' is not three or five digits"),
-        ("０７９２１", "mat-khau-mau", "Error: agency '０７９２１' is not three or five digits"),
-        ("07921", "ngan", "Error: the password needs at least 8 characters"),
-    ],
-)
-def test_an_officer_without_agency_or_password_is_refused(database, agency, password, said):
-    assert add_officer("canbo.mau", "--agency", agency, password=password) == (1, said)
-    with database.begin() as session:
-        assert session.scalars(sa.select(Officer)).all() == []

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from alembic import command
 
 from services.approval import models
+from services.approval.domain.officer import Officer
 from services.approval.handlers.review import open_review
 from shared.storage import migrate
 from tests.support.databases import service_database
@@ -48,3 +49,26 @@ def test_names_that_are_locked_stay_locked(settings_used):
         command.upgrade(configuration, "head")
         with database.begin() as session:
             assert session.execute(sa.select(models.sign_in_attempts)).all() == [LOCKED]
+
+
+def test_officers_keep_their_passwords_and_sign_in_again(settings_used):
+    configuration = migrate.configuration("approval", settings_used.database("approval"), models.metadata)
+    with service_database("approval", settings_used) as database:
+        command.downgrade(configuration, "0006")
+        with database.begin() as session:
+            session.execute(sa.text("INSERT INTO officers VALUES ('canbo.mau', '07921', 'officer', 'hash')"))
+            opened = sa.text("INSERT INTO officer_sessions VALUES ('token hash', 'canbo.mau', :expires_at)")
+            session.execute(opened, {"expires_at": (AT + timedelta(hours=8)).isoformat(" ")})
+            session.execute(sa.insert(models.sign_in_attempts).values(LOCKED))
+        command.upgrade(configuration, "head")
+        with database.begin() as session:
+            (kept,) = models.all_officers(session)
+            assert kept == Officer("canbo.mau", "07921", "officer", "hash")
+            assert models.running_sessions(session, AT) == []
+            assert models.locks(session, AT) == {"canbo.mau": AT + timedelta(minutes=15)}
+        command.downgrade(configuration, "0006")
+        with database.begin() as session:
+            assert session.execute(sa.text("SELECT * FROM officers")).all() == [
+                ("canbo.mau", "07921", "officer", "hash")
+            ]
+        command.upgrade(configuration, "head")

@@ -7,7 +7,6 @@ import pytest
 import sqlalchemy as sa
 
 from services.approval import models
-from services.approval.domain.officer import Officer, open_session
 from services.approval.handlers.review import open_review, receive_declaration
 from services.approval.service import Approval
 from shared.language.clock import utc_now
@@ -17,6 +16,7 @@ from shared.language.values import upload_key
 from shared.storage.files import FileStore
 from tests.support.databases import announced, service_database
 from tests.support.events import declaration_submitted
+from tests.support.officers import add_officer, add_session
 from tests.support.people import AGENCY, CONTACT, FULL_NAME, PHOTOS
 
 UPLOAD = "11111111-1111-4111-8111-111111111111"
@@ -48,9 +48,7 @@ def furnish(database, files):
     with database.begin() as session:
         open_review(session, SUBMITTED)
         for name, agency in (("ours", AGENCY.code), ("colleague", AGENCY.code), ("stranger", "07901")):
-            session.add(Officer(name, agency, "officer", "hash"))
-            session.flush()
-            session.add(open_session(name, name, AT))
+            add_session(session, add_officer(session, name, agency_code=agency), name, AT)
     return service
 
 

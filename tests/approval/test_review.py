@@ -156,6 +156,20 @@ def test_returning_what_is_assigned_to_nobody_changes_nothing(review):
     assert review == before
 
 
+def test_who_may_return_the_dossier_of_another_does_so_and_the_history_says_it(review):
+    review.receive(OFFICER, at=AT)
+    returned = review.return_to_queue(COLLEAGUE, at=LATER, may_return_of_another=True)
+    assert returned == DeclarationReturned(**ABOUT, version=2, at=LATER)
+    assert (review.assigned_to, review.received_at) == (None, None)
+    assert review.history[-1] == {"at": LATER.isoformat(), "what": "returned_by_another", "officer": COLLEAGUE}
+
+
+def test_who_may_return_the_dossier_of_another_returns_the_own_as_everybody(review):
+    review.receive(OFFICER, at=AT)
+    review.return_to_queue(OFFICER, at=LATER, may_return_of_another=True)
+    assert review.history[-1] == {"at": LATER.isoformat(), "what": "returned", "officer": OFFICER}
+
+
 def test_a_returned_declaration_can_be_received_by_a_colleague(review):
     review.receive(OFFICER, at=AT)
     review.return_to_queue(OFFICER, at=AT)

@@ -7,7 +7,6 @@ import pytest
 import sqlalchemy as sa
 
 from services.approval import models
-from services.approval.domain.officer import Officer, open_session
 from services.approval.domain.register import Person
 from services.approval.domain.review import Review
 from services.approval.handlers.review import approve_declaration, close_review, open_review
@@ -16,6 +15,7 @@ from shared.language.events import DeclarationApproved, DeclarationRejected
 from shared.language.values import Status
 from tests.support.databases import announced, service_database
 from tests.support.events import AT, declaration_submitted, declaration_withdrawn
+from tests.support.officers import add_officer, add_session
 from tests.support.people import AGENCY, CONTACT, FULL_NAME, ID_DOCUMENT, INSURANCE_CODE
 
 LATER = AT + timedelta(hours=1)
@@ -39,9 +39,7 @@ def postgresql(postgresql_settings):
 
 def furnish(database):
     with database.begin() as session:
-        session.add(Officer("ours", AGENCY.code, "officer", "hash"))
-        session.flush()
-        session.add(open_session("ours", "token", AT))
+        add_session(session, add_officer(session, "ours"), "token", LATER)
 
 
 def submitted(count, **changes):

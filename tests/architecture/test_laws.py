@@ -162,6 +162,33 @@ def test_everything_a_service_answers_is_called():
     assert set(rpc_methods()) - {(service, method) for _, service, method, _ in remote_calls()} == set()
 
 
+def test_every_call_with_an_officer_s_token_names_its_permission():
+    """The entrypoint hands the token to a handler, and that names what the role must permit."""
+    handlers = {
+        f"{path.rpartition('/')[2].removesuffix('.py')}.{node.name}": {
+            name for name, _ in attributes(node) if name.startswith("Permission.")
+        }
+        for path, tree in trees()
+        if path.startswith("services/approval/handlers/")
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and "token" in {one.arg for one in node.args.args}
+    }
+    service = next(tree for path, tree in trees() if path == "services/approval/service.py")
+    methods = {node.name: node for node in ast.walk(service) if isinstance(node, ast.FunctionDef)}
+    asked = [name for service, name in rpc_methods() if service == "approval" and "token" in arguments(methods[name])]
+    unnamed = [name for name in asked if not any(handlers.get(one) for one, _ in attributes(methods[name]))]
+    assert len(asked) >= 13
+    assert unnamed == []
+
+
+def arguments(function):
+    return {one.arg for one in function.args.args}
+
+
+def attributes(tree):
+    return [(ast.unparse(node), node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+
+
 def test_no_method_is_called_like_the_ping():
     assert [name for _, name in rpc_methods() if name == PING] == []
 

@@ -72,7 +72,7 @@ def needed(service):
     """Return the settings that a service reads: by itself, and through what it takes from shared.framework."""
     names, provided = set(), set()
     for path in (ROOT / "services" / service).rglob("*.py"):
-        if path.name == "commands.py":
+        if "commands" in path.parts or path.name == "commands.py":
             continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Attribute) and ast.unparse(node.value).split(".")[-1] in ("settings", "configured"):
@@ -134,6 +134,7 @@ def test_the_keys_go_to_those_who_need_them_and_to_nobody_else():
 
     assert holders("SEAL_KEY") == {"registration", "notification"}
     assert holders("LINK_KEY") == {"gateway"}
+    assert holders("OFFICER_KEY") == {"approval"}
 
 
 def test_the_operators_page_shows_the_settings_as_they_are():

@@ -32,6 +32,10 @@ CALLS = (
     ("POST", f"/reviews/{NOWHERE}/rejection"),
     ("POST", f"/reviews/{NOWHERE}/reminder"),
     ("DELETE", "/sessions/current"),
+    ("DELETE", "/sessions/none"),
+    ("GET", "/sessions"),
+    ("GET", "/officers"),
+    ("DELETE", "/officers/none/sessions"),
 )
 BODIES = {
     "photos": {"upload_id": "00000000-0000-0000-0000-000000000000"},
@@ -96,7 +100,13 @@ def test_wrong_words_are_refused_alike_for_somebody_known_and_somebody_unknown(s
         ({"username": "a\0", "password": "a"}, "username", "unprintable_characters"),
         ({"username": "a", "password": "a\0"}, "password", "unprintable_characters"),
         ({"username": "", "password": "a"}, "username", "empty"),
+        ({"username": "a", "password": ""}, "password", "empty"),
+        ({"username": "a", "password": "a\u200b"}, "password", "unprintable_characters"),
         ({"username": "a", "password": "a", "role": "admin"}, "role", "unknown_field"),
+        ({"username": "a", "password": "a", "otp": "12345"}, "otp", "not_an_otp"),
+        ({"username": "a", "password": "a", "otp": "１２３４５６"}, "otp", "not_an_otp"),
+        ({"username": "a", "password": "a", "otp": 123456}, "otp", "wrong_type"),
+        ({"username": "a", "password": "a", "otp": None}, "otp", "null"),
     ],
 )
 def test_who_signs_in_gives_a_name_and_a_password(system, body, field, code):
@@ -120,7 +130,7 @@ def test_five_wrong_tries_lock_even_the_right_password_out(system, guessed):
         refused(answer, 423, "locked")
         assert 14 * 60 < int(answer.headers["Retry-After"]) <= 15 * 60
     past = (datetime.now(UTC) - timedelta(seconds=1)).strftime("%Y-%m-%d %H:%M:%S.%f")
-    system.change("approval", "UPDATE sign_in_attempts SET locked_until = ? WHERE username = ?", past, guessed.username)
+    system.change("approval", "UPDATE address_attempts SET locked_until = ? WHERE username = ?", past, guessed.username)
     done(knock(system, guessed.username, guessed.password), 201)
     refused(knock(system, guessed.username, "mat-khau-sai"), 401, "wrong_credentials")
 

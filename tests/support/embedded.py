@@ -99,7 +99,8 @@ class EmbeddedSystem:
             self.add_officer(officer)
 
     def add_officer(self, officer: OfficerAccount) -> None:
-        self.command("officer", "add", officer.username, "--agency", officer.agency_code, given=officer.password + "\n")
+        options = ("--agency", officer.agency_code, "--role", officer.role)
+        self.command("officer", "add", officer.username, *options, given=officer.password + "\n")
 
     # what it keeps
 

@@ -74,6 +74,7 @@ class OfficerAccount:
     username: str
     password: str
     agency_code: str
+    role: str = "officer"
 
 
 OFFICER = OfficerAccount("canbo.mot", "mat-khau-can-bo-mot", AGENCY_CODE)

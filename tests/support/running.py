@@ -46,6 +46,7 @@ class RunningSystem:
         self.folder, self.program = folder, program
         self.ports: dict[str, int] = {}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._passwords: dict[int, str] = {}
 
     @property
     def url(self) -> str:
@@ -121,13 +122,13 @@ class RunningSystem:
 
     def prepare(self, seed: int, count: int) -> list[DemoPerson]:
         """Add invented people to the register, and an officer; return the people."""
-        self.command("smoke", "prepare", "--seed", str(seed), "--count", str(count))
+        self._passwords[seed] = self.command("smoke", "prepare", "--seed", str(seed), "--count", str(count)).strip()
         return smoke.people(seed, count)
 
     def officer(self, seed: int) -> Walk:
         """Return the signed-in officer of a seed."""
         walk = Walk(self.url)
-        walk.sign_in(*smoke.officer_of(seed))
+        walk.sign_in(smoke.officer_of(seed), self._passwords[seed])
         return walk
 
     # what it keeps

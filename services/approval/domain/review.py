@@ -100,18 +100,23 @@ class Review:
         self._note("received", officer, at)
         return DeclarationReceived(declaration_id=self.declaration_id, number=self.number, version=self.version, at=at)
 
-    def return_to_queue(self, officer: str, *, at: datetime) -> DeclarationReturned | None:
+    def return_to_queue(
+        self, officer: str, *, at: datetime, may_return_of_another: bool = False
+    ) -> DeclarationReturned | None:
         """End the assignment; a review that is assigned to nobody does not change.
 
         Raises:
             Refused: ``already_decided``, ``assigned_to_another``.
         """
-        self._check_open(officer, at)
+        self._check_pending(at)
         if self.assigned_to is None:
             return None
+        is_own = self.assigned_to == officer
+        if not is_own and not may_return_of_another:
+            raise Refused("assigned_to_another")
         self.assigned_to = self.received_at = None
         self.version += 1
-        self._note("returned", officer, at)
+        self._note("returned" if is_own else "returned_by_another", officer, at)
         return DeclarationReturned(declaration_id=self.declaration_id, number=self.number, version=self.version, at=at)
 
     def replace_photo(self, purpose: str, key: str, upload_id: str, officer: str, *, at: datetime) -> PhotoReplaced:
@@ -257,8 +262,11 @@ class Review:
         """Forget whose a decided declaration was, once it need not be known any more."""
         self.insurance_code = self.full_name = self.name_key = self.dossier = self.reason = None
 
+    def has_expired(self, at: datetime) -> bool:
+        return at >= self.expires_at
+
     def _check_pending(self, at: datetime) -> None:
-        if self.status != Status.PENDING or at >= self.expires_at:
+        if self.status != Status.PENDING or self.has_expired(at):
             raise Refused("already_decided", status=self.status)
 
     def _check_open(self, officer: str, at: datetime) -> None:

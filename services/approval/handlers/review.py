@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from services.approval import models
-from services.approval.domain.officer import Officer
+from services.approval.domain.officer import Officer, Permission
 from services.approval.domain.register import Person
 from services.approval.domain.review import (
     REMINDERS,
@@ -98,18 +98,19 @@ def _own_pictures(review: Review) -> list[str]:
 
 def search_reviews(session: Session, token: str, search: dict[str, Any], *, at: datetime) -> Sequence[Review]:
     """Return the reviews of the officer's agency that fit the search, oldest first, one more than its ``limit``."""
-    return models.reviews_found(session, officer_of(session, token, at=at).agency_code, search, at)
+    officer = officer_of(session, token, Permission.READ_QUEUE, at=at)
+    return models.reviews_found(session, officer.agency_code, search, at)
 
 
 def find_review(session: Session, token: str, number: str, *, at: datetime) -> Review:
-    officer = officer_of(session, token, at=at)
+    officer = officer_of(session, token, Permission.READ_DOSSIER, at=at)
     review = models.get_review(session, number)
     review.check_agency(officer.agency_code)
     return review
 
 
 def receive_declaration(session: Session, token: str, number: str, *, at: datetime) -> Review:
-    officer, review = _lock_review(session, token, number, at)
+    officer, review = _lock_review(session, token, number, Permission.RECEIVE, at)
     event = review.receive(officer.username, at=at)
     if event is not None:
         announce(session, event)
@@ -117,8 +118,9 @@ def receive_declaration(session: Session, token: str, number: str, *, at: dateti
 
 
 def return_declaration(session: Session, token: str, number: str, *, at: datetime) -> Review:
-    officer, review = _lock_review(session, token, number, at)
-    event = review.return_to_queue(officer.username, at=at)
+    officer, review = _lock_review(session, token, number, Permission.RETURN, at)
+    may_return_of_another = officer.may(Permission.RETURN_OF_ANOTHER)
+    event = review.return_to_queue(officer.username, at=at, may_return_of_another=may_return_of_another)
     if event is not None:
         announce(session, event)
     return review
@@ -134,7 +136,7 @@ def replace_photo(
     Raises:
         NotFound: ``upload_not_found``, the upload is used already; ``no_such_photo``.
     """
-    officer, review = _lock_review(session, token, number, at)
+    officer, review = _lock_review(session, token, number, Permission.REPLACE_PHOTO, at)
     old = review.dossier.photos.get(purpose) if review.dossier else None
     replaced = review.replace_photo(purpose, key, upload_id, officer.username, at=at)
     if not models.use_upload(session, upload_id):
@@ -153,7 +155,7 @@ def check_approvable(
     Raises:
         Locked: too many wrong tracking codes were tried for this declaration.
     """
-    officer = officer_of(session, token, at=at)
+    officer = officer_of(session, token, Permission.DECIDE, at=at)
     review = models.get_review(session, number)
     review.check_agency(officer.agency_code)
     review.check_approvable(
@@ -182,11 +184,11 @@ def approve_declaration(session: Session, token: str, number: str, person: Perso
     Raises:
         Refused: ``account_exists``.
     """
-    officer = officer_of(session, token, at=at)
+    officer = officer_of(session, token, Permission.DECIDE, at=at)
     review = models.get_review(session, number)
     review.check_agency(officer.agency_code)
     if not review.opens_account or review.insurance_code is None:
-        officer, review = _lock_review(session, token, number, at)
+        officer, review = _lock_review(session, token, number, Permission.DECIDE, at)
         announce(session, review.approve(officer.username, person, at=at))
         return review
     models.lock_code(session, review.insurance_code)  # before any review: approvals wait for each other here only
@@ -214,7 +216,7 @@ def remind(session: Session, token: str, number: str, *, at: datetime) -> Contac
         Refused: ``already_decided``.
         TooMany: after three a day.
     """
-    officer, review = _lock_review(session, token, number, at)
+    officer, review = _lock_review(session, token, number, Permission.REMIND, at)
     event = review.remind(officer.username, reminder_id=new_id(), at=at)
     count(session, [(REMINDERS, number)], at=at)
     announce(session, event)
@@ -222,14 +224,16 @@ def remind(session: Session, token: str, number: str, *, at: datetime) -> Contac
 
 
 def reject_declaration(session: Session, token: str, number: str, reason: str, *, at: datetime) -> Review:
-    officer, review = _lock_review(session, token, number, at)
+    officer, review = _lock_review(session, token, number, Permission.DECIDE, at)
     announce(session, review.reject(officer.username, reason, at=at))
     return review
 
 
-def _lock_review(session: Session, token: str, number: str, at: datetime) -> tuple[Officer, Review]:
+def _lock_review(
+    session: Session, token: str, number: str, permission: Permission, at: datetime
+) -> tuple[Officer, Review]:
     """Return officer and review, locked until this transaction ends: of two decisions the second sees the first."""
-    officer = officer_of(session, token, at=at)
+    officer = officer_of(session, token, permission, at=at)
     review = models.get_review(session, number, for_update=True)
     review.check_agency(officer.agency_code)
     return officer, review

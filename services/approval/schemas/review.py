@@ -36,17 +36,13 @@ HISTORY = (
     "submitted",
     "received",
     "returned",
+    "returned_by_another",
     "reminded",
     *(f"photo_replaced:{purpose}" for purpose in Purpose),
     *DECIDED,
 )
 NUMBER, CODE, NAME, OFFICER = "2026-0000123", "7900000017", "Trần Thị Mẫu", "canbo.mot"
 LINK = "https://vssid.example/api/v1/photos/InVwbG9hZHMvYS5qcGci.aow1Kg.9mQ1cN0xq0Jq0mXhX4mC0t0Jq0k"
-
-
-class SignInForm(Form):
-    username = Text(60, required=True, example=OFFICER)
-    password = Paragraph(200, required=True, example="mat-khau-can-bo-mot")
 
 
 class ReviewSearchForm(Form):
@@ -89,13 +85,6 @@ class RejectionForm(Form):
     """Why the declaration is not accepted (S75)."""
 
     reason = Paragraph(500, load_default="", allow_none=True, example="Thiếu chữ ký trên tờ khai.")
-
-
-class OfficerSessionView(View):
-    """What an officer sends as `Authorization: Bearer …` from now on."""
-
-    token = PlainText(required=True, example="q0mXhX4mC0t0Jq0kq0mXhX4mC0t0Jq0kq0mXhX4mC0t")
-    expires_at = UtcTime(required=True, example="2026-08-03T10:15:00.000Z")
 
 
 class ReviewItem(View):

@@ -5,12 +5,12 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from services.gateway.bodies import json_of
-from services.gateway.identity import PictureLinks, bearer_token
-from services.gateway.routes.parameters import NUMBER, PHOTO_TOKEN, PURPOSE
+from services.gateway.identity import PictureLinks, address_of, bearer_token
+from services.gateway.routes.parameters import NUMBER, PHOTO_TOKEN, PURPOSE, SESSION_ID, USERNAME
 from shared.framework.http import Caller, JsonResponse, route
 from shared.framework.providers import FilesProvider, GreenFileStore, SettingProvider
 from shared.framework.rpc import RpcProxyProvider
-from shared.language.errors import Locked, NotFound, Refused, Unauthenticated, Unavailable
+from shared.language.errors import Forbidden, Locked, NotFound, Refused, Unauthenticated, Unavailable
 
 SIGN_IN_SECONDS = 4.0  # comparing passwords is slow on purpose, and many sign in at eight o'clock
 MESSAGES_SECONDS = 0.8  # a dossier is shown without its messages rather than late
@@ -25,6 +25,7 @@ class OfficerRoutes:
     files: GreenFileStore = FilesProvider()
     register_timeout: float = SettingProvider("register_timeout")
     rpc_deadline: float = SettingProvider("rpc_deadline")
+    trusted_proxies: int = SettingProvider("trusted_proxies")
     links: PictureLinks
 
     @route(
@@ -35,16 +36,57 @@ class OfficerRoutes:
         json="approval.SignInForm",
         answer=("approval.OfficerSessionView",),
         status=201,
-        refuses=(*Unauthenticated.codes("wrong_credentials"), *Locked.codes()),
+        refuses=(
+            *Unauthenticated.codes("wrong_credentials", "otp_required"),
+            *Forbidden.codes("otp_not_enrolled"),
+            *Locked.codes(),
+        ),
     )
     def sign_in(self, request: Request) -> Response:
         """Sign an officer in."""
-        return JsonResponse(self.approval.within(SIGN_IN_SECONDS).sign_in(form=json_of(request)), 201)
+        caller = address_of(request, self.trusted_proxies)
+        return JsonResponse(self.approval.within(SIGN_IN_SECONDS).sign_in(form=json_of(request), caller=caller), 201)
 
     @route("DELETE", "/api/v1/officer/sessions/current", caller=Caller.OFFICER, status=204)
     def sign_out(self, request: Request) -> Response:
         """Sign out."""
         self.approval.sign_out(token=bearer_token(request))
+        return JsonResponse(status=204)
+
+    @route("GET", "/api/v1/officer/sessions", caller=Caller.OFFICER, answer=("approval.OwnSessionList",))
+    def list_sessions(self, request: Request) -> Response:
+        """List one's own sessions."""
+        return JsonResponse(self.approval.list_sessions(token=bearer_token(request)))
+
+    @route(
+        "DELETE",
+        "/api/v1/officer/sessions/<string:session_id>",
+        caller=Caller.OFFICER,
+        status=204,
+        parameters=(SESSION_ID,),
+        refuses=NotFound.codes("session_not_found"),
+    )
+    def end_session(self, request: Request, session_id: str) -> Response:
+        """End one of one's own sessions."""
+        self.approval.end_session(token=bearer_token(request), session_id=session_id)
+        return JsonResponse(status=204)
+
+    @route("GET", "/api/v1/officer/officers", caller=Caller.OFFICER, answer=("approval.OfficerList",))
+    def list_officers(self, request: Request) -> Response:
+        """List the officers of the agency, with their sessions; for an admin."""
+        return JsonResponse(self.approval.list_officers(token=bearer_token(request)))
+
+    @route(
+        "DELETE",
+        "/api/v1/officer/officers/<string:username>/sessions",
+        caller=Caller.OFFICER,
+        status=204,
+        parameters=(USERNAME,),
+        refuses=NotFound.codes("officer_not_found"),
+    )
+    def end_officer_sessions(self, request: Request, username: str) -> Response:
+        """End every session of an officer of the agency; for an admin."""
+        self.approval.end_officer_sessions(token=bearer_token(request), username=username)
         return JsonResponse(status=204)
 
     @route(

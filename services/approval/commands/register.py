@@ -1,6 +1,5 @@
-"""What operators do at the approval service: officers, and the household register."""
+"""What operators do with the household register."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -9,49 +8,17 @@ from typing import Any
 import click
 
 from services.approval import clients, models
-from services.approval.domain.officer import Officer, Role
 from services.approval.domain.register import is_birth_date
 from shared import settings
 from shared.forms import NAME
 from shared.language.errors import Problem
 from shared.language.text import tidy
-from shared.language.values import AGENCY_CODE, INSURANCE_CODE, Gender
+from shared.language.values import INSURANCE_CODE, Gender
 from shared.storage.database import open_database
 from shared.storage.imports import ImportRefused, open_csv, read_rows
-from shared.storage.passwords import hash_password
 
 COLUMNS = ("insurance_code", "full_name", "birth_date", "gender", "id_number")
 BATCH_SIZE = 1000  # people written by one statement
-SHORTEST_PASSWORD = 8
-
-
-@click.group()
-def officer() -> None:
-    """The officers who review declarations."""
-
-
-@officer.command("add")
-@click.argument("username")
-@click.option("--agency", "agency_code", required=True, help="code of the agency whose declarations they see")
-@click.option("--role", type=click.Choice([str(role) for role in Role]), default=str(Role.OFFICER))
-def add_officer(username: str, agency_code: str, role: str) -> None:
-    """Add an officer, or set a known one's password, agency and role. The password is read from
-    standard input; changing it ends the officer's sessions."""
-    password = click.prompt("Password", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
-    if len(password) < SHORTEST_PASSWORD:
-        raise click.ClickException(f"the password needs at least {SHORTEST_PASSWORD} characters")
-    if not AGENCY_CODE.fullmatch(agency_code):
-        raise click.ClickException(f"agency {agency_code!r} is not three or five digits")
-    keep_officer(tidy(username), agency_code, role, password)
-    click.echo(f"officer {username} sees agency {agency_code}")
-
-
-def keep_officer(username: str, agency_code: str, role: str, password: str) -> None:
-    """Keep an officer, new or known."""
-    with open_database("approval", models.metadata).begin() as session:
-        models.end_sessions_of(session, username)
-        models.forget_attempts(session, username)
-        session.merge(Officer(username, agency_code, role, hash_password(password)))
 
 
 @click.group()

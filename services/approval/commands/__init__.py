@@ -1,0 +1,1 @@
+"""What operators do at the approval service."""
