@@ -1,7 +1,5 @@
 """What an officer may choose as a password, after NIST SP 800-63B: long, unknown to those who guess, and typeable."""
 
-from zxcvbn import zxcvbn
-
 from shared.language.text import UNPRINTABLE, has_category
 
 # Ten characters: five guesses in a quarter of an hour need no more where the password is none of the known ones,
@@ -26,6 +24,8 @@ def weakness(password: str, username: str) -> str | None:
         return "it contains the user name"
     if any(known in lowered for known in PUBLISHED):
         return "it was published as an example"
+    from zxcvbn import zxcvbn  # here, so that a process that sets no password does not carry its lists, 14 MB
+
     estimate = zxcvbn(password[:LONGEST_ESTIMATED], user_inputs=[username, *LOCAL_WORDS])
     if estimate["score"] < LEAST_SCORE:
         return estimate["feedback"]["warning"] or "it is common, or easy to guess; several unrelated words are not"
