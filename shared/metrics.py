@@ -16,6 +16,7 @@ REQUESTS = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10),
 )
 TURNED_AWAY = Counter("vssid_http_turned_away_total", "Requests refused before they were worked on", ["why"])
+RATE_LIMIT_STORE_AWAY = Gauge("vssid_rate_limit_store_away", "1 while this gateway counts requests by itself")
 OUTBOX = Gauge("vssid_outbox_events", "Events waiting in an outbox", ["service"])
 RELAYED = Counter("vssid_relayed_total", "Events carried from an outbox to the broker", ["service"])
 MESSAGES = Counter("vssid_messages_total", "Messages to people, by channel and outcome", ["channel", "outcome"])

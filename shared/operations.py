@@ -11,6 +11,7 @@ from prometheus_client.exposition import choose_encoder
 
 JSON = "application/json"
 States = Callable[[], Mapping[str, str]]  # dependency -> ok, or what is wrong with it
+SERVING = ("ok", "degraded")  # degraded: the process does without it, in a way that operators should know of
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def page(path: str, accept: str, states: States) -> Page | None:
 
 
 def _readiness(states: Mapping[str, str]) -> Page:
-    ready = all(state == "ok" for state in states.values())
+    ready = all(state in SERVING for state in states.values())
     body = orjson.dumps({"status": "ready" if ready else "unavailable", "dependencies": states})
     return Page(200 if ready else 503, JSON, body)
 

@@ -25,6 +25,9 @@ class AdmissionControl(Operations):
         super().setup()
         self._limits = RateLimits(self.settings)
 
+    def states(self) -> dict[str, str]:
+        return {**super().states(), **self._limits.states()}
+
     def admit(self, request: Request, limit: str) -> None:
         self._limits.count(limit, address_of(request, self.settings.trusted_proxies))
 

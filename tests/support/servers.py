@@ -69,6 +69,17 @@ def ensure() -> Servers:
     return Servers(amqp_url=_find(BROKER), database_url=_find(POSTGRESQL))
 
 
+def ensure_program(program: str, package: str) -> None:
+    """Install a server that a test starts by itself, where it is missing.
+
+    Raises:
+        Missing: it cannot be installed here.
+    """
+    if shutil.which(program) is None and not _can_install():
+        raise Missing(f"{program} is missing: install it, or run this as root on Debian")
+    _install(program, package)
+
+
 def fresh_database_url(servers: Servers) -> str:
     """Make an empty UTF-8 database with a throwaway name; a service's own is its name and ``_<service>``."""
     name = f"vssid_test_{secrets.token_hex(4)}"
@@ -165,12 +176,18 @@ def _from_compose(kind: Kind) -> str | None:
 def _from_debian(kind: Kind) -> str | None:
     if not _can_install():
         return None
-    install = shutil.which(kind.program) is None
-    if install:
-        _say(f"installing {kind.package} with apt-get")
-        _refresh_package_lists()
-        _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", kind.package])
-    return _once_it_answers(kind, kind.start(install))
+    installed = _install(kind.program, kind.package)
+    return _once_it_answers(kind, kind.start(installed))
+
+
+def _install(program: str, package: str) -> bool:
+    """Install a package of Debian's where its program is missing; say whether it was."""
+    if shutil.which(program) is not None:
+        return False
+    _say(f"installing {package} with apt-get")
+    _refresh_package_lists()
+    _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", package])
+    return True
 
 
 def _start_broker(_installed_by_us: bool) -> str:
