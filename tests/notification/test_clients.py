@@ -8,8 +8,6 @@ from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult
 
 from services.notification.clients import mail_carriers, sms_carriers
 from services.notification.clients.carrier import CarrierRefused, OutgoingMessage
@@ -193,55 +191,6 @@ def test_a_look_up_without_an_answer_is_no_answer(mail_server, mail, fault):
     with pytest.raises(CarrierRefused) as refused:
         mail_over(f"{mail_server.url}?lookup={mail_server.api_url}").find(mail)
     assert refused.value.outcome.code.startswith("lookup_")
-
-
-class Inbox:
-    """An SMTP server that accepts one user, and mail for all but one recipient."""
-
-    def __init__(self):
-        self.users = []
-
-    def __call__(self, server, session, envelope, mechanism, data):
-        right = (data.login, data.password) == (b"an@vi du", b"p:w/d")
-        return AuthResult(success=right, handled=False, auth_data=data)
-
-    async def handle_RCPT(self, server, session, envelope, address, options):
-        if address.startswith("nobody"):
-            return "550 no such user"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server, session, envelope):
-        self.users.append(session.auth_data.login if session.auth_data else None)
-        return "250 kept"
-
-
-@pytest.fixture
-def inbox():
-    handler = Inbox()
-    controller = Controller(handler, "127.0.0.1", closed_port(), authenticator=handler, auth_require_tls=False)
-    controller.start()
-    handler.port = controller.port
-    yield handler
-    controller.stop()
-
-
-def test_a_recipient_the_server_does_not_know_is_refused_for_good(inbox, mail):
-    with pytest.raises(CarrierRefused) as refused:
-        mail_over(f"smtp://127.0.0.1:{inbox.port}").send(replace(mail, recipient="nobody@vidu.example"), AT)
-    assert refused.value.outcome == Rejected("smtp_550")
-
-
-def test_user_and_password_are_percent_encoded_in_the_url(inbox, mail):
-    mail_over(f"smtp://an%40vi%20du:p%3Aw%2Fd@127.0.0.1:{inbox.port}").send(mail, AT)
-    assert inbox.users == [b"an@vi du"]
-
-
-def test_a_wrong_password_defers_the_message(inbox, mail):
-    with pytest.raises(CarrierRefused) as refused:
-        mail_over(f"smtp://an%40vi%20du:wrong@127.0.0.1:{inbox.port}").send(mail, AT)
-    assert refused.value.outcome == Deferred("smtp_535")
-    assert inbox.users == []
 
 
 # Twilio

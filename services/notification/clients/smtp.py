@@ -2,6 +2,9 @@
 
 ``?lookup=http://host:port`` names a Mailpit-compatible API, where a message of unknown outcome is looked up
 by its Message-ID.
+
+A password is sent over TLS only, to a server whose certificate is good: ``smtp://user:password@host`` requires
+STARTTLS, ``smtps://`` is TLS from the first byte. A server that does not give it gets neither password nor message.
 """
 
 import re
@@ -17,9 +20,12 @@ import requests
 
 from services.notification.clients.carrier import CarrierRefused, OutgoingMessage, address_of, header_id, mail_of
 from services.notification.domain.outcome import Deferred, Rejected
+from shared import logs
 from shared.settings import SettingsError
 
 LINE_START_DOT = re.compile(rb"(?m)^\.")
+
+log = logs.log(__name__)
 
 
 class SmtpCarrier:
@@ -49,32 +55,43 @@ class SmtpCarrier:
 
     def _connect(self) -> smtplib.SMTP:
         try:
-            if self._secure:
-                context = ssl.create_default_context()
-                server: smtplib.SMTP = smtplib.SMTP_SSL(self._host, self._port, timeout=self._timeout, context=context)
-            else:
-                server = smtplib.SMTP(self._host, self._port, timeout=self._timeout)
+            server = self._open()
+            try:
+                self._sign_in(server)
+            except BaseException:
+                server.close()
+                raise
         except smtplib.SMTPResponseException as error:
             raise CarrierRefused(Deferred(f"smtp_{error.smtp_code}")) from None
-        try:
-            server.ehlo_or_helo_if_needed()
-            if not self._secure and server.has_extn("starttls"):
-                server.starttls(context=self._context())
-                server.ehlo()
-            if self._user:
-                server.login(self._user, self._password)
-        except smtplib.SMTPResponseException as error:
-            server.close()
-            raise CarrierRefused(Deferred(f"smtp_{error.smtp_code}")) from None
-        except BaseException:
-            server.close()
-            raise
+        except ssl.SSLCertVerificationError as error:
+            raise _not_trusted("bad_certificate", error.verify_message) from None
         return server
+
+    def _open(self) -> smtplib.SMTP:
+        if not self._secure:
+            return smtplib.SMTP(self._host, self._port, timeout=self._timeout)
+        context = ssl.create_default_context()
+        return smtplib.SMTP_SSL(self._host, self._port, timeout=self._timeout, context=context)
+
+    def _sign_in(self, server: smtplib.SMTP) -> None:
+        server.ehlo_or_helo_if_needed()
+        if not self._secure:
+            self._start_tls(server)
+        if self._user:
+            server.login(self._user, self._password)
+
+    def _start_tls(self, server: smtplib.SMTP) -> None:
+        if server.has_extn("starttls"):
+            server.starttls(context=self._context())
+            server.ehlo()
+        elif self._user:
+            # somebody in between can take the offer away, so its absence proves nothing
+            raise _not_trusted("no_tls", "STARTTLS is not offered")
 
     def _context(self) -> ssl.SSLContext:
         """Return the context of STARTTLS; the certificate is verified only where a password is sent.
 
-        smtp:// promises no encryption, so an unverified certificate is still better than none.
+        Without one, smtp:// promises no encryption, so an unverified certificate is still better than none.
         """
         context = ssl.create_default_context()
         if not self._user:
@@ -108,6 +125,12 @@ class SmtpCarrier:
         except (requests.RequestException, ValueError, KeyError) as error:
             raise CarrierRefused(Deferred(f"lookup_{type(error).__name__}")) from None
         return any(one.get("MessageID", "").strip("<> ") == wanted for one in found)
+
+
+def _not_trusted(code: str, reason: str) -> CarrierRefused:
+    """Return what a server gets that may not have our password; the message waits until that is corrected."""
+    log.error("carrier_not_trusted", code=code, reason=reason)
+    return CarrierRefused(Deferred(code))
 
 
 def _expect(reply: tuple[int, bytes], *good: int, refusal: type[Deferred | Rejected] | None = None) -> None:
