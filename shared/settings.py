@@ -35,6 +35,7 @@ WITHOUT_HOST = ("file", "memory", "twilio", "smtp", "smtps", "redis+unix", *DATA
 RATE = re.compile(r"0*[1-9]\d* *(/| per ) *(0*[1-9]\d* *)?(second|minute|hour|day|month|year)s?", re.IGNORECASE)
 HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?")
 PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")  # RFC 6750, section 2.1
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 SHORTEST_LINK_KEY = 16  # characters
 
@@ -104,6 +105,11 @@ def is_url(schemes: tuple[str, ...], value: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in schemes and bool(parts.hostname or parts.scheme in WITHOUT_HOST)
+
+
+def is_base_url(value: str) -> bool:
+    """Say whether ``value`` is a URL that paths can be put behind, and that holds no password."""
+    return is_url(WEB, value) and not any(sign in value for sign in "?#@")
 
 
 def are_urls(schemes: tuple[str, ...], value: str) -> bool:
@@ -237,7 +243,13 @@ class Settings:
     register_url: str = setting(
         "",
         "household register over HTTP; empty uses the imported table",
-        url("http://host or https://host", *WEB),
+        text("http://host/path or https://host/path, without user, password or query", is_base_url),
+        secret=True,
+    )
+    register_token: str = setting(
+        "",
+        "bearer token for the household register",
+        matching("letters, digits and - . _ ~ + / =", TOKEN),
         secret=True,
     )
     register_timeout: float = setting(3.0, "seconds the household register has to answer", above_zero("seconds"))

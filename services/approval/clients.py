@@ -5,7 +5,10 @@ The HTTP register answers two calls (docs/operate.md):
 "id_number"}`` or 404 where nobody has the code; ``GET {REGISTER_URL}/health`` → 200.
 """
 
+import ssl
 from typing import Any, Protocol
+
+import orjson
 
 from services.approval import models
 from services.approval.domain.register import Person, is_birth_date
@@ -15,6 +18,10 @@ from shared.settings import Settings
 from shared.storage.database import Database
 
 RETRY_AFTER = 5  # seconds
+LARGEST_ANSWER = 64 * 1024  # bytes
+CHUNK = 8 * 1024  # bytes
+LONGEST_NAME = 100  # characters
+LONGEST_ID_NUMBER = 20
 
 
 class Register(Protocol):
@@ -40,36 +47,82 @@ class TableRegister:
             return models.person_registered(session, insurance_code)
 
 
-class HttpRegister:
-    """A register that answers over HTTP."""
+class RegisterFault(Exception):
+    """What is wrong with the register, in words for operators and without anything of a person."""
 
-    def __init__(self, url: str, timeout: float) -> None:
+
+class HttpRegister:
+    """A register that answers over HTTP. The code asked for and the token go to its host and to no other."""
+
+    def __init__(self, url: str, token: str, timeout: float) -> None:
         import requests  # here, so that approval does not load it where the register is a table
 
         self._requests = requests
         self._url, self._timeout = url.rstrip("/"), timeout
+        self._headers = {"Accept": "application/json"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
 
     def find(self, insurance_code: str) -> Person | None:
+        """Return who has the code, or None; bounded by ``timeout`` between two bytes only, so that who calls sets a
+        limit to the whole.
+        """
         try:
-            response = self._requests.get(f"{self._url}/people/{insurance_code}", timeout=self._timeout)
-            if response.status_code == 404:
-                return None
-            response.raise_for_status()
-            return _person(response.json(), insurance_code)
-        except (self._requests.RequestException, ValueError, KeyError, TypeError) as error:
+            status, body = self._get(f"/people/{insurance_code}", 200, 404)
+            return _person(orjson.loads(body), insurance_code) if status == 200 else None
+        except (RegisterFault, ValueError, KeyError, TypeError) as error:
             raise register_unavailable() from error
 
     def check(self) -> None:
-        """Raise Unavailable when the register does not answer."""
+        """Ask whether the register is there.
+
+        Raises:
+            RegisterFault: it is not, or not for us.
+        """
+        self._get("/health", 200)
+
+    def _get(self, path: str, *expected: int) -> tuple[int, bytes]:
         try:
-            self._requests.get(f"{self._url}/health", timeout=self._timeout).raise_for_status()
+            with self._requests.Session() as session:
+                session.trust_env = False  # no proxy of the environment, and no password of a .netrc
+                session.headers.update(self._headers)
+                authorities = ssl.get_default_verify_paths().cafile or True
+                answer = session.get(
+                    self._url + path, timeout=self._timeout, allow_redirects=False, stream=True, verify=authorities
+                )
+                if answer.status_code not in expected:
+                    raise _refusal(answer.status_code)
+                return answer.status_code, _read(answer)
+        except self._requests.Timeout as error:
+            raise RegisterFault(f"it does not answer within {self._timeout:g} s") from error
+        except self._requests.exceptions.SSLError as error:
+            raise RegisterFault("its certificate is not valid for REGISTER_URL") from error
         except self._requests.RequestException as error:
-            raise register_unavailable() from error
+            raise RegisterFault(f"it does not answer ({type(error).__name__})") from error
 
 
 def http_register(settings: Settings) -> HttpRegister | None:
     """Return the client of the register the settings name, or None where the table is the register."""
-    return HttpRegister(settings.register_url, settings.register_timeout) if settings.register_url else None
+    if not settings.register_url:
+        return None
+    return HttpRegister(settings.register_url, settings.register_token, settings.register_timeout)
+
+
+def _read(answer: Any) -> bytes:
+    body = b""
+    for chunk in answer.iter_content(CHUNK):
+        body += chunk
+        if len(body) > LARGEST_ANSWER:
+            raise RegisterFault(f"its answer is longer than {LARGEST_ANSWER // 1024} KiB")
+    return body
+
+
+def _refusal(status: int) -> RegisterFault:
+    if 300 <= status < 400:
+        return RegisterFault(f"it answers {status}: redirects are not followed, correct REGISTER_URL")
+    if status in (401, 403):
+        return RegisterFault(f"it answers {status}: correct REGISTER_TOKEN")
+    return RegisterFault(f"it answers {status}")
 
 
 def register_unavailable() -> Problem:
@@ -82,13 +135,23 @@ def _person(answer: Any, insurance_code: str) -> Person:
     What the register says travels on into account and card, so an answer that is half right is refused.
     """
     person = Person(
-        insurance_code=str(answer["insurance_code"]),
-        full_name=str(answer["full_name"] or ""),
-        birth_date=str(answer["birth_date"]),
-        gender=str(answer["gender"]),
-        id_number=answer.get("id_number"),
+        insurance_code=answer["insurance_code"],
+        full_name=answer["full_name"],
+        birth_date=answer["birth_date"],
+        gender=answer["gender"],
+        id_number=answer.get("id_number") or None,
     )
-    complete = person.full_name and is_birth_date(person.birth_date) and person.gender in list(Gender)
-    if person.insurance_code != insurance_code or not complete:
+    usable = (
+        _is_line(person.full_name, LONGEST_NAME)
+        and isinstance(person.birth_date, str)
+        and is_birth_date(person.birth_date)
+        and person.gender in list(Gender)
+        and (person.id_number is None or _is_line(person.id_number, LONGEST_ID_NUMBER))
+    )
+    if person.insurance_code != insurance_code or not usable:
         raise ValueError("not the person asked for")
     return person
+
+
+def _is_line(value: Any, longest: int) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= longest and value.isprintable()

@@ -135,6 +135,7 @@ def test_the_keys_go_to_those_who_need_them_and_to_nobody_else():
     assert holders("SEAL_KEY") == {"registration", "notification"}
     assert holders("LINK_KEY") == {"gateway"}
     assert holders("OFFICER_KEY") == {"approval"}
+    assert holders("REGISTER_TOKEN") == {"approval"}
 
 
 def test_the_operators_page_shows_the_settings_as_they_are():

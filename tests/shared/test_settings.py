@@ -35,6 +35,7 @@ KEYS = "it takes keys of `vssid key`, newest first, a space between two"
 CARRIERS = "it takes twilio://, smtp://, smtps:// and file: URLs, a space between two"
 DELAYS = "it takes seconds with a comma between two, such as 5,30,120"
 SECONDS = "it takes seconds above 0"
+BASE_URL = "http://host/path or https://host/path, without user, password or query"
 # (setting, value, what is said of it); a secret value is not shown
 FAULTS = [
     ("AMQP_URL", "http://x", "AMQP_URL is not usable: it takes amqp://user:password@host:port/"),
@@ -68,7 +69,10 @@ FAULTS = [
     ("SMS_ACCENTS", "some", "SMS_ACCENTS='some' is not usable: it takes 1 or 0"),
     ("CARRIER_TIMEOUT", "inf", f"CARRIER_TIMEOUT='inf' is not usable: {SECONDS}"),
     ("SETTLE_AFTER", "nan", f"SETTLE_AFTER='nan' is not usable: {SECONDS}"),
-    ("REGISTER_URL", "ftp://", "REGISTER_URL is not usable: it takes http://host or https://host"),
+    ("REGISTER_URL", "ftp://", f"REGISTER_URL is not usable: it takes {BASE_URL}"),
+    ("REGISTER_URL", "https://user:mat-khau@register.example", f"REGISTER_URL is not usable: it takes {BASE_URL}"),
+    ("REGISTER_URL", "https://register.example/?v=1", f"REGISTER_URL is not usable: it takes {BASE_URL}"),
+    ("REGISTER_TOKEN", "a b", "REGISTER_TOKEN is not usable: it takes letters, digits and - . _ ~ + / ="),
     ("SEAL_KEY", "short", f"SEAL_KEY is not usable: {KEYS}"),
     ("SEAL_KEY", f"{new_key()},short", f"SEAL_KEY is not usable: {KEYS}"),
     ("SEAL_KEY", "khoá", f"SEAL_KEY is not usable: {KEYS}"),
@@ -174,7 +178,8 @@ def test_every_default_is_accepted():
         ("MAIL_URL", "smtps://user:p%40ss@mail.example:465"),
         ("MAIL_FROM", "khong-tra-loi@vssid.example"),
         ("MAIL_FROM", "Bảo hiểm xã hội <khong-tra-loi@vssid.example>"),
-        ("REGISTER_URL", "http://127.0.0.1:9000/register?v=1"),
+        ("REGISTER_URL", "https://register.example:9000/v1"),
+        ("REGISTER_TOKEN", "eyJhbGciOi.J9-_~+/=="),
         ("RATE_LIMITS", "OFF"),
         ("LIMIT_READING", "30 per 2 hours"),
         ("RATE_LIMIT_STORE", "rediss://:mat-khau@redis.example:6380/1"),

@@ -1,6 +1,8 @@
 """What operators do with the household register."""
 
+import signal
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,6 @@ from services.approval import clients, models
 from services.approval.domain.register import is_birth_date
 from shared import settings
 from shared.forms import NAME
-from shared.language.errors import Problem
 from shared.language.text import tidy
 from shared.language.values import INSURANCE_CODE, Gender
 from shared.storage.database import open_database
@@ -41,15 +42,33 @@ def import_register(file: Path) -> None:
 @register.command("check")
 def check_register() -> None:
     """Ask the HTTP register whether it is there."""
-    client = clients.http_register(settings.read())
+    configured = settings.read()
+    client = clients.http_register(configured)
     if client is None:
         click.echo("REGISTER_URL is empty: the imported table is the register")
         return
     try:
-        client.check()
-    except Problem as problem:
-        raise click.ClickException(f"the register at REGISTER_URL does not answer: {problem}") from None
+        with time_limit(configured.register_timeout):
+            client.check()
+    except clients.RegisterFault as fault:
+        raise click.ClickException(f"the register: {fault}") from None
     click.echo("the register answers")
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise RegisterFault where the block takes longer: the time-out of a socket begins anew with each byte."""
+
+    def end(*_: Any) -> None:
+        raise clients.RegisterFault(f"it does not answer within {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def keep_people(lines: Iterable[str]) -> int:
