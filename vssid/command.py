@@ -5,6 +5,7 @@ library patched before anything else is imported, and no process carries what it
 """
 
 import importlib
+import os
 import sys
 import warnings
 
@@ -44,7 +45,11 @@ def vssid() -> None:
 
 
 def main() -> None:
-    """Run the command; a setting or a dependency that is not usable ends it with one line."""
+    """Run the command; a setting or a dependency that is not usable ends it with one line.
+
+    Whatever it writes, nobody but the user it runs as may read: databases, pictures, messages, keys.
+    """
+    os.umask(0o077)
     warnings.filterwarnings("ignore", message="(?s).*Eventlet is deprecated.*")
     from shared.language.errors import Problem
     from shared.settings import SettingsError

@@ -2,7 +2,11 @@
 
 import importlib
 import importlib.util
+import os
+import stat
 import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
@@ -16,6 +20,8 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     from shared.messaging.topology import QueueDeclaration
 
+WRITTEN = ("*.db", "*.db-wal", "*.db-shm", "*.key", "vssid.log", "store", "outbox")  # under VAR_DIR, by this system
+
 # the services with a database of their own, and with it an outbox
 STATEFUL = tuple(name for name in SERVICES if importlib.util.find_spec(f"services.{name}.models"))
 
@@ -26,6 +32,7 @@ def migrate(settings: Settings) -> None:
     from services.registration.commands import keep_starter_list
     from shared.storage import migrate as migrations
 
+    close_files(settings)
     for service in STATEFUL:
         models = importlib.import_module(f"services.{service}.models")
         migrations.upgrade(service, models.metadata, settings)
@@ -34,6 +41,24 @@ def migrate(settings: Settings) -> None:
         from shared.messaging.declarations import declare_on_broker
 
         declare_on_broker(settings, event_queues(settings))
+
+
+def close_files(settings: Settings) -> None:
+    """Take from others what they may read of an older run, which left files as open as its umask was."""
+    for path in _written(settings.folder):
+        with suppress(FileNotFoundError):  # deleted meanwhile
+            found = path.lstat()
+            wanted = 0o700 if stat.S_ISDIR(found.st_mode) else 0o600
+            is_ours = found.st_uid == os.geteuid() and not stat.S_ISLNK(found.st_mode)
+            if is_ours and stat.S_IMODE(found.st_mode) != wanted:
+                path.chmod(wanted)
+
+
+def _written(folder: Path) -> Iterator[Path]:
+    for pattern in WRITTEN:
+        for path in folder.glob(pattern):
+            yield path
+            yield from path.rglob("*")
 
 
 def event_queues(settings: Settings) -> "list[QueueDeclaration]":
