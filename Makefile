@@ -25,7 +25,7 @@ local: servers-named .venv/.project .env ## Each service and the relay a process
 	@secret() { sed -n "s/^$$1=//p" .env; }; \
 	export PATH="$$PWD/$(BIN):$$PATH" HTTP_PORT="$${HTTP_PORT:-8000}" \
 	  SEAL_KEY="$${SEAL_KEY:-$$(secret SEAL_KEY)}" LINK_KEY="$${LINK_KEY:-$$(secret LINK_KEY)}" \
-	  OFFICER_KEY="$${OFFICER_KEY:-$$(secret OFFICER_KEY)}"; \
+	  OFFICER_KEY="$${OFFICER_KEY:-$$(secret OFFICER_KEY)}" JOURNAL_KEY="$${JOURNAL_KEY:-$$(secret JOURNAL_KEY)}"; \
 	export PUBLIC_URL="$${PUBLIC_URL:-http://127.0.0.1:$$HTTP_PORT}"; \
 	vssid migrate && exec honcho -e /dev/null start
 
@@ -96,7 +96,7 @@ clean: ## Remove .venv, var and caches, and the servers that tests started with 
 define FRESH_SECRETS
 import base64, os, re
 def fresh(name): return name[0] + base64.urlsafe_b64encode(os.urandom(32)).decode()
-text = re.sub(r"(?m)^(POSTGRES_PASSWORD|SEAL_KEY|LINK_KEY|OFFICER_KEY)=$$", fresh, open(".env.example").read())
+text = re.sub(r"(?m)^(POSTGRES_PASSWORD|SEAL_KEY|LINK_KEY|OFFICER_KEY|JOURNAL_KEY)=$$", fresh, open(".env.example").read())
 with open(os.open(".env", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as env: env.write(text)
 endef
 

@@ -7,6 +7,7 @@ import logging
 import sys
 import uuid
 from collections.abc import Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import orjson
 import structlog
 
 REQUEST_ID_LENGTH = 64
+
+_caller: ContextVar[str] = ContextVar("caller", default="")
 
 
 def start(service: str, level: str = "INFO", file: Path | None = None) -> None:
@@ -84,11 +87,16 @@ def new_request_id() -> str:
 
 
 def begin_work(service: str, context: Mapping[str, Any]) -> None:
-    """Bind the ids that every line of this worker shall carry."""
+    """Bind the ids that every line of this worker shall carry; the caller's address is kept beside them."""
     structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(
-        service=service, **{key: value for key, value in context.items() if isinstance(value, str)}
-    )
+    ids = {key: value for key, value in context.items() if isinstance(value, str)}
+    _caller.set(ids.pop("caller", ""))
+    structlog.contextvars.bind_contextvars(service=service, **ids)
+
+
+def caller() -> str:
+    """Return the address that the request came from, which no line shows; empty where no request is behind the work."""
+    return _caller.get()
 
 
 def request_id() -> str:

@@ -138,8 +138,8 @@ def are_delays(value: str) -> bool:
         return False
 
 
-def are_seal_keys(value: str) -> bool:
-    """Say whether each key is one of Fernet's: 32 bytes in url-safe base64."""
+def are_keys(value: str) -> bool:
+    """Say whether each key is 32 bytes in url-safe base64, as Fernet and Ed25519 take them."""
     try:
         return all(len(base64.urlsafe_b64decode(key)) == 32 for key in split_keys(value))
     except ValueError:
@@ -151,7 +151,10 @@ def are_link_keys(value: str) -> bool:
 
 
 def split_keys(value: str) -> list[str]:
-    """Return the keys of SEAL_KEY, LINK_KEY or OFFICER_KEY, newest first: a space or a comma stands between two."""
+    """Return the keys of SEAL_KEY, LINK_KEY, OFFICER_KEY or JOURNAL_KEY, newest first.
+
+    A space or a comma stands between two.
+    """
     return value.replace(",", " ").split()
 
 
@@ -257,7 +260,7 @@ class Settings:
     seal_key: str = setting(
         "",
         "Fernet keys for secrets in events, newest first; registration and notification only",
-        text("keys of `vssid key`, newest first, a space between two", are_seal_keys),
+        text("keys of `vssid key`, newest first, a space between two", are_keys),
         secret=True,
     )
     link_key: str = setting(
@@ -270,13 +273,19 @@ class Settings:
     officer_key: str = setting(
         "",
         "Fernet keys for the secrets of authenticators, newest first; approval only, where an officer has one",
-        text("keys of `vssid key`, newest first, a space between two", are_seal_keys),
+        text("keys of `vssid key`, newest first, a space between two", are_keys),
         secret=True,
     )
     officer_otp: str = setting(
         "optional",
         "required lets only those officers sign in who have enrolled an authenticator",
         choice("optional", "required"),
+    )
+    journal_key: str = setting(
+        "",
+        "keys that sign the journal's daily root, newest first; approval only",
+        text("keys of `vssid key`, newest first, a space between two", are_keys),
+        secret=True,
     )
 
     rate_limits: str = setting(

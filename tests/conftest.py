@@ -17,7 +17,7 @@ hypothesis.settings.load_profile("project")
 @pytest.fixture
 def settings(tmp_path):
     """The embedded default in a throwaway folder; a busy machine is given time."""
-    return Settings(var_dir=str(tmp_path / "var"), seal_key=new_key(), database_timeout=10.0)
+    return Settings(var_dir=str(tmp_path / "var"), seal_key=new_key(), journal_key=new_key(), database_timeout=10.0)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ ELSEWHERE = {
     "smoke": "vssid.smoke",
     "agency": "services.registration.commands",
     "officer": "services.approval.commands.officer",
+    "audit": "services.approval.commands.journal",
     "register": "services.approval.commands.register",
     "messages": "services.notification.commands",
     "card": "services.cards.commands",
@@ -82,7 +83,7 @@ def migrate() -> None:
 
 @vssid.command()
 def key() -> None:
-    """Print a fresh key for SEAL_KEY, LINK_KEY or OFFICER_KEY."""
+    """Print a fresh key for SEAL_KEY, LINK_KEY, OFFICER_KEY or JOURNAL_KEY."""
     from shared.storage.seals import new_key
 
     click.echo(new_key())

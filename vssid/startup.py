@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -89,6 +90,7 @@ def with_keys(settings: Settings) -> Settings:
         seal_key=settings.seal_key or kept_key(settings.folder / "seal.key"),
         link_key=settings.link_key or kept_key(settings.folder / "link.key"),
         officer_key=settings.officer_key or kept_key(settings.folder / "officer.key"),
+        journal_key=settings.journal_key or kept_key(settings.folder / "journal.key"),
     )
 
 

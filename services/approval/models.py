@@ -1,6 +1,6 @@
 """Approval's tables, how its things are mapped to them, and every query."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -8,10 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from services.approval.domain.journal import SESSION_ID_LENGTH, Act, Entry, Head, Root, root_of
 from services.approval.domain.officer import IDLE_LIFETIME, USE_PRECISION, Officer, OfficerSession
 from services.approval.domain.register import Person
 from services.approval.domain.review import Dossier, Review, Standing
 from services.approval.domain.sign_in import AddressAttempts, SignInAttempts
+from shared import logs
 from shared.language.clock import HANDLING_DAYS, working_days_before
 from shared.language.errors import NotFound, Unauthenticated
 from shared.language.text import search_key
@@ -132,6 +134,38 @@ register_people = sa.Table(
     sa.Column("id_number", sa.String(12)),
 )
 
+journal_entries = sa.Table(  # nobody changes or deletes a row: triggers refuse it (migrations/0009)
+    "journal_entries",
+    metadata,
+    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("act", sa.String(20), nullable=False),
+    sa.Column("officer", sa.String(60), nullable=False),
+    sa.Column("agency_code", sa.String(5), nullable=False),
+    sa.Column("declaration_id", sa.String(36), nullable=False),
+    sa.Column("number", sa.String(20), nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("address", sa.String(45), nullable=False),
+    sa.Column("session_id", sa.String(SESSION_ID_LENGTH), nullable=False),
+    sa.Column("request_id", sa.String(64), nullable=False),
+    sa.Column("previous", sa.String(64), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+)
+# who looked at a declaration; whose dossiers an officer saw (D9); what an auditor of an agency pages through
+sa.Index("ix_journal_entries_number", journal_entries.c.number, journal_entries.c.sequence)
+sa.Index("ix_journal_entries_officer", journal_entries.c.officer, journal_entries.c.at)
+sa.Index("ix_journal_entries_agency", journal_entries.c.agency_code, journal_entries.c.sequence)
+_IS_ROOT = journal_entries.c.act == sa.literal_column("'root_signed'")
+sa.Index("ix_journal_entries_roots", journal_entries.c.sequence, postgresql_where=_IS_ROOT, sqlite_where=_IS_ROOT)
+
+journal_head = sa.Table(  # one row; a trigger moves it from one row of the journal to the next, and nowhere else
+    "journal_head",
+    metadata,
+    sa.Column("head_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+)
+
 quotas_table(metadata)
 
 mapper.map_imperatively(Review, reviews)
@@ -156,6 +190,11 @@ _LOCK_CODE = sa.text("SELECT pg_advisory_xact_lock(hashtext('insurance_code'), h
 _APPROVED_AT = sa.select(account_codes.c.approved_at).where(
     account_codes.c.insurance_code == sa.bindparam("insurance_code")
 )
+_HEAD = sa.select(journal_head.c.sequence, journal_head.c.hash)
+_HEAD_LOCKED = _HEAD.with_for_update()
+_MOVE_HEAD = sa.update(journal_head)
+_ENTRIES = sa.select(journal_entries)
+_ROOTS = _ENTRIES.where(_IS_ROOT).order_by(journal_entries.c.sequence)
 _PENDING_REGISTER = sa.and_(reviews.c.status == Status.PENDING.value, reviews.c.kind == DeclarationKind.REGISTER.value)
 
 
@@ -415,3 +454,81 @@ def put_people(session: Session, people: list[dict[str, Any]]) -> None:
     row = _insert_on(session, register_people)
     updated = {column.name: row.excluded[column.name] for column in register_people.c if not column.primary_key}
     session.execute(row.on_conflict_do_update(index_elements=["insurance_code"], set_=updated), people)
+
+
+def lock_journal(session: Session) -> Head:
+    """Return where the journal ends, and let nobody else append to it until this transaction ends.
+
+    What the transaction changed is written first: whoever holds this lock waits for no other.
+    """
+    session.flush()
+    return Head(*session.execute(_HEAD_LOCKED).one())
+
+
+def record(
+    session: Session,
+    act: Act,
+    officer: Officer | None = None,
+    hashed_token: str = "",
+    *,
+    at: datetime,
+    review: Review | None = None,
+    detail: str = "",
+) -> None:
+    """Append a row to the journal: the last step of a transaction, so that nothing is shown or done without it."""
+    head = lock_journal(session)
+    entry = Entry(
+        sequence=head.sequence + 1,
+        at=at,
+        act=act,
+        officer=officer.username if officer else "",
+        agency_code=officer.agency_code if officer else "",
+        declaration_id=review.declaration_id if review else "",
+        number=review.number if review else "",
+        detail=detail,
+        address=logs.caller(),
+        session_id=hashed_token[:SESSION_ID_LENGTH],
+        request_id=logs.request_id(),
+        previous=head.hash,
+    )
+    entry.hash = entry.own_hash()
+    session.execute(sa.insert(journal_entries), vars(entry))
+    session.execute(_MOVE_HEAD, {"sequence": entry.sequence, "hash": entry.hash})
+
+
+def heads(session: Session) -> Sequence[Head]:
+    """Return where the journal ends; one, where nobody meddled."""
+    return [Head(*row) for row in session.execute(_HEAD)]
+
+
+def all_entries(session: Session) -> Iterator[Entry]:
+    """Yield the journal in order, a few thousand rows in memory at once."""
+    rows = session.execute(_ENTRIES.order_by(journal_entries.c.sequence), execution_options={"yield_per": 5000})
+    return (Entry(*row) for row in rows)
+
+
+def roots(session: Session) -> Sequence[Root]:
+    return [root_of(Entry(*row)) for row in session.execute(_ROOTS)]
+
+
+def newest_root(session: Session) -> Root | None:
+    newest = _ENTRIES.where(_IS_ROOT).order_by(journal_entries.c.sequence.desc()).limit(1)
+    row = session.execute(newest).first()
+    return root_of(Entry(*row)) if row else None
+
+
+def entries_found(session: Session, search: dict[str, Any]) -> Sequence[Entry]:
+    """Return the rows that fit the search, newest first, one more than its ``limit`` where it has one."""
+    query = _ENTRIES.order_by(journal_entries.c.sequence.desc())
+    for name in ("agency_code", "number", "officer"):
+        if search.get(name):
+            query = query.where(journal_entries.c[name] == search[name])
+    if search.get("from"):
+        query = query.where(journal_entries.c.at >= search["from"])
+    if search.get("to"):
+        query = query.where(journal_entries.c.at < search["to"])
+    if search.get("cursor"):
+        query = query.where(journal_entries.c.sequence < search["cursor"])
+    if search.get("limit"):
+        query = query.limit(search["limit"] + 1)
+    return [Entry(*row) for row in session.execute(query)]

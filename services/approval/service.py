@@ -10,7 +10,8 @@ from services.approval.domain.officer import Officer, Permission, new_token
 from services.approval.domain.register import Match, Person, check_person, compare
 from services.approval.domain.review import OWN_FOLDER, UNNAMED_LIFETIME, Review, Standing, own_picture_key
 from services.approval.domain.sign_in import Proof
-from services.approval.handlers import officer, review
+from services.approval.handlers import journal, officer, review
+from services.approval.schemas.journal import JournalSearchForm, journal_list
 from services.approval.schemas.officer import OfficerSessionView, SignInForm, officer_list, own_session_list
 from services.approval.schemas.photo import PhotoForm
 from services.approval.schemas.review import (
@@ -47,6 +48,7 @@ from shared.storage.database import Database
 from shared.storage.passwords import NOBODY, hash_password, hashed_form, normal_form
 from shared.storage.quotas import forget_quotas
 from shared.storage.seals import BrokenSeal, Seal
+from shared.storage.signatures import Signer
 
 log = logs.log(__name__)
 
@@ -63,6 +65,7 @@ class Approval(Service):
     retention: Retention = SettingProvider("retention")
     officer_key: str = SettingProvider("officer_key")
     requires_otp: bool = SettingProvider("requires_otp")
+    signer: Signer = ClientProvider(Signer)
 
     # officers
 
@@ -73,6 +76,8 @@ class Approval(Service):
         found = self.database.run(officer.begin_sign_in, checked["username"], caller, at=utc_now())
         hashed = in_thread(hashed_form, found.password_hash if found else NOBODY, checked["password"])
         if found is None or hashed is None:
+            if found is not None:
+                self.database.run(officer.refuse_sign_in, found, at=utc_now())
             raise Unauthenticated("wrong_credentials")
         proof = Proof(self._hash_to_keep(found, hashed), *self._second_factor(found, checked["otp"], caller))
         token = new_token()
@@ -133,15 +138,25 @@ class Approval(Service):
         at = utc_now()
         self._check_may(token, Permission.READ_QUEUE, at)
         wanted = forms.read(ReviewSearchForm, search)
-        found = self.database.query(review.search_reviews, token, wanted, at=at)
+        found = self.database.run(review.search_reviews, token, wanted, at=at)
         return review_list(found, self.database.query(models.standings, found), wanted["limit"], at)
 
     @rpc
     def get_review(self, token: str, number: str) -> dict[str, Any]:
+        """Show a whole dossier, once the journal says so."""
         at = utc_now()
-        found = self.database.query(review.find_review, token, number, at=at)
+        found = self.database.run(review.view_review, token, number, at=at)
         also = {"register_check": self._register_check(found), **vars(self._standing(found))}
-        return ReviewView.of(found, at, **also)
+        return ReviewView.of(found, at, photos=review.photo_references(found, token), **also)
+
+    @rpc
+    def view_photo(self, reference: str) -> str:
+        """Return the key of a picture of a dossier to who follows its link, once the journal says so.
+
+        Raises:
+            NotFound: ``link_expired``, the session that the link was made for is over, or the picture is gone.
+        """
+        return self.database.run(review.view_photo, reference, at=utc_now())
 
     @rpc
     def receive_declaration(self, token: str, number: str) -> dict[str, Any]:
@@ -164,9 +179,10 @@ class Approval(Service):
             Refused: ``already_decided``, ``assigned_to_another``.
         """
         at = utc_now()
-        found = self.database.query(review.find_review, token, number, at=at)  # nothing is copied for a stranger
+        # nothing is read or copied for a stranger
+        declaration_id = self.database.query(review.check_review, token, number, at=at)
         upload_id = forms.read(PhotoForm, form)["upload_id"]
-        key = self._copy_upload(found.declaration_id, purpose, upload_id)
+        key = self._copy_upload(declaration_id, purpose, upload_id)
         try:
             changed, old = self.database.run(review.replace_photo, token, number, purpose, key, upload_id, at=at)
         except (NotFound, Refused, Unauthenticated, Forbidden):  # after Unavailable it may be committed all the same
@@ -215,9 +231,13 @@ class Approval(Service):
         checked = forms.read(ApprovalForm, form)
         wanted, is_proven = self.database.query(review.check_approvable, token, number, checked, at=utc_now())
         if not is_proven:
-            self.database.run(review.count_wrong_code, number, at=utc_now())
+            self.database.run(review.refuse_approval, token, number, "wrong_tracking_code", at=utc_now())
             raise Refused("wrong_tracking_code", errors=[FieldError("tracking_code", "wrong_tracking_code")])
-        person = check_person(self._person(wanted), *_declared(wanted))
+        try:
+            person = check_person(self._person(wanted), *_declared(wanted))
+        except Refused as refusal:
+            self.database.run(review.refuse_approval, token, number, refusal.code, at=utc_now())
+            raise
         self.database.run(review.approve_declaration, token, number, person, at=utc_now())
         return DecisionView.of({"status": Status.APPROVED})
 
@@ -247,6 +267,16 @@ class Approval(Service):
         except Unavailable:
             return {"result": Match.UNAVAILABLE}
         return {"result": compare(person, *_declared(wanted)), "id_number": person.id_number if person else None}
+
+    # the journal
+
+    @rpc
+    def list_journal(self, token: str, search: Any) -> dict[str, Any]:
+        """Show the journal to an auditor: the rows of the own agency, newest first."""
+        at = utc_now()
+        self._check_may(token, Permission.READ_JOURNAL, at)
+        wanted = forms.read(JournalSearchForm, search)
+        return journal_list(self.database.run(journal.list_entries, token, wanted, at=at), wanted["limit"])
 
     # what other services tell
 
@@ -302,6 +332,19 @@ class Approval(Service):
         for key in self.files.older(OWN_FOLDER, utc_now() - UNNAMED_LIFETIME):
             if not self.database.query(review.is_named, key):
                 self.files.remove(key)
+
+    @every(600)
+    def sign_root(self) -> None:
+        """Sign the journal once a day of Vietnam; the line is a copy that lies elsewhere."""
+        root = self.database.run(journal.sign_root, self.signer.sign, at=utc_now())
+        if root is not None:
+            log.info(
+                "journal_root_signed",
+                day=root.day,
+                sequence=root.sequence,
+                hash=root.hash,
+                signature=root.signature,
+            )
 
 
 def _declared(wanted: Review) -> tuple[str, str]:

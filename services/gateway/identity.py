@@ -1,6 +1,6 @@
 """Who is asking: bearer tokens, the caller's address, and the signed links to pictures."""
 
-from ipaddress import IPv4Address, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Request
@@ -26,37 +26,41 @@ def bearer_token(request: Request) -> str:
     return token
 
 
-def address_of(request: Request, trusted_proxies: int) -> str:
-    """Return the caller's address, trusting as many proxies as the operator says stand in front.
-
-    Of IPv6 the network of 64 bits: every caller has at least that many addresses.
-    """
+def whole_address(request: Request, trusted_proxies: int) -> str:
+    """Return the caller's address, trusting as many proxies as the operator says stand in front."""
     named = [one.strip() for one in request.headers.get("X-Forwarded-For", "").split(",") if one.strip()]
     given = named[-trusted_proxies] if trusted_proxies and len(named) >= trusted_proxies else request.remote_addr
     try:
-        address = ip_address((given or "").strip("[]"))
+        address = ip_address((given or "").strip("[]").partition("%")[0])  # without the zone of a link-local one
     except ValueError:
         return request.remote_addr or "unknown"
-    if isinstance(address, IPv4Address):
-        return str(address)
-    return str(address.ipv4_mapped or ip_network((address, IPV6_PREFIX), strict=False))
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def address_of(request: Request, trusted_proxies: int) -> str:
+    """Return what limits are counted by: the caller's address, of IPv6 the network of 64 bits.
+
+    Every caller by IPv6 has at least that many addresses.
+    """
+    address = whole_address(request, trusted_proxies)
+    return str(ip_network((address, IPV6_PREFIX), strict=False)) if ":" in address else address
 
 
 class PictureLinks:
-    """Links to pictures that work for five minutes and name nothing but a key of the store."""
+    """Links to pictures that work for five minutes. What they name, and for whose session, approval knows."""
 
     def __init__(self, settings: Settings) -> None:
         keys = split_keys(settings.link_key)
         if not keys or not are_link_keys(settings.link_key):
             raise SettingsError("LINK_KEY is not usable: it takes keys of `vssid key`, newest first")
-        self._signer = URLSafeTimedSerializer(keys[::-1], salt="pictures")  # the last one signs, all of them verify
+        self._signer = URLSafeTimedSerializer(keys[::-1], salt="photos")  # the last one signs, all of them verify
         self._public = settings.public
 
-    def link(self, key: str) -> str:
-        return f"{self._public}/api/v1/photos/{self._signer.dumps(key)}"
+    def link(self, reference: str) -> str:
+        return f"{self._public}/api/v1/photos/{self._signer.dumps(reference)}"
 
-    def key(self, token: str) -> str:
-        """Return the key a link names.
+    def reference(self, token: str) -> str:
+        """Return what a link names.
 
         Raises:
             NotFound: ``link_expired``: the link is not ours, or too old.

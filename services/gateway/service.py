@@ -4,7 +4,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from services.gateway.identity import PictureLinks, address_of
+from services.gateway.identity import PictureLinks, address_of, whole_address
 from services.gateway.limits import RateLimits
 from services.gateway.problems import present
 from services.gateway.routes.hooks import HookRoutes
@@ -30,6 +30,9 @@ class AdmissionControl(Operations):
 
     def admit(self, request: Request, limit: str) -> None:
         self._limits.count(limit, address_of(request, self.settings.trusted_proxies))
+
+    def caller(self, request: Request) -> str:
+        return whole_address(request, self.settings.trusted_proxies)
 
 
 class Gateway(PublicRoutes, OfficerRoutes, HookRoutes, OperationsRoutes, Service):

@@ -12,8 +12,11 @@ from nameko.extensions import SharedExtension
 
 from shared.language.events import Event
 
+CONTEXT = ("request_id", "caller")  # what travels with a call: the request's id, and the address it came from
+
 Reply = Callable[[bytes], None]
-HandleCall = Callable[[str, bytes, str | None, Reply], None]  # method, JSON arguments, request id, reply
+Context = Mapping[str, str]
+HandleCall = Callable[[str, bytes, Context, Reply], None]  # method, JSON arguments, context, reply
 Settle = Callable[[Exception | None], None]
 HandleEvent = Callable[[Any, Mapping[str, Any], Settle], None]  # body, headers, settle with the error or None
 
@@ -27,7 +30,7 @@ class Broker(Protocol):
     def subscribe(self, queue: str, event: type[Event], handle: HandleEvent) -> None:
         """Pass the events of a kind to ``handle`` by a queue of this name, at least once each."""
 
-    def call(self, service: str, method: str, body: bytes, *, request_id: str, deadline: float) -> bytes | None:
+    def call(self, service: str, method: str, body: bytes, *, context: Context, deadline: float) -> bytes | None:
         """Return the reply to a call, or None where nobody answered within ``deadline`` seconds."""
 
     def start(self, *, calls: bool) -> None:

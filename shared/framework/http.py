@@ -252,7 +252,10 @@ class Route(HttpRequestHandler):
             self,
             (request,),
             request.path_values,  # type: ignore[attr-defined]
-            context_data={"request_id": request.environ["vssid.request_id"]},
+            context_data={
+                "request_id": request.environ["vssid.request_id"],
+                "caller": self.server.admission.caller(request),
+            },
             handle_result=partial(_finish, done),
         )
         return done.wait()

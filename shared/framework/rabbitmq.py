@@ -18,7 +18,7 @@ from eventlet.semaphore import Semaphore
 from kombu import Exchange, Queue
 
 from shared import logs, metrics
-from shared.framework.broker import HandleCall, HandleEvent
+from shared.framework.broker import CONTEXT, Context, HandleCall, HandleEvent
 from shared.framework.connection import BrokerConnection, ConnectionDown, errors_of
 from shared.framework.rpc import RETRY_AFTER, reply_of
 from shared.language.clock import utc_now
@@ -54,9 +54,9 @@ class RabbitMqBroker:
     def subscribe(self, queue: str, event: type[Event], handle: HandleEvent) -> None:
         self._events.add(Subscription(queue, event, handle))
 
-    def call(self, service: str, method: str, body: bytes, *, request_id: str, deadline: float) -> bytes | None:
+    def call(self, service: str, method: str, body: bytes, *, context: Context, deadline: float) -> bytes | None:
         assert self._calls_out is not None, "started without calls"
-        return self._calls_out.call(service, method, body, request_id=request_id, deadline=deadline)
+        return self._calls_out.call(service, method, body, context=context, deadline=deadline)
 
     def start(self, *, calls: bool) -> None:
         if calls:
@@ -108,9 +108,8 @@ class CallConsumer:
             # begun by a process that died: done or not, it is not done a second time
             self._finish(message, reply_of(None, Unavailable(retry_after=RETRY_AFTER)))
         else:
-            self._handle(
-                headers["method"], message.body, headers.get("request_id"), lambda body: self._finish(message, body)
-            )
+            context = {name: headers[name] for name in CONTEXT if name in headers}
+            self._handle(headers["method"], message.body, context, lambda body: self._finish(message, body))
 
     def _finish(self, message: Any, body: bytes | None) -> None:
         def act(channel: Any) -> None:
@@ -157,9 +156,9 @@ class CallPublisher:
         for correlation_id in list(self._waiting):
             self._settle(correlation_id, None)
 
-    def call(self, service: str, method: str, body: bytes, *, request_id: str, deadline: float) -> bytes | None:
+    def call(self, service: str, method: str, body: bytes, *, context: Context, deadline: float) -> bytes | None:
         """Return the reply, or None where nobody answered in time."""
-        headers = {"method": method, "request_id": request_id, "until": str(time.time() + deadline)}
+        headers = {**context, "method": method, "until": str(time.time() + deadline)}
         if not self.connection.wait(min(deadline, CONNECT_SECONDS)):
             return None
         correlation_id = str(next(self._numbers))

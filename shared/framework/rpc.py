@@ -11,7 +11,7 @@ import orjson
 from nameko.extensions import DependencyProvider, Entrypoint, SharedExtension
 
 from shared import logs
-from shared.framework.broker import BrokerExtension, Reply
+from shared.framework.broker import CONTEXT, BrokerExtension, Context, Reply
 from shared.language.errors import Problem, Unavailable, from_wire, to_wire
 
 PING = "ping"  # answered by the server itself: is the service there?
@@ -53,7 +53,7 @@ class RpcServer(SharedExtension):
     def setup(self) -> None:
         self.access.broker.serve(self.container.service_name, self.handle)
 
-    def handle(self, method: str, body: bytes, request_id: str | None, reply: Reply) -> None:
+    def handle(self, method: str, body: bytes, context: Context, reply: Reply) -> None:
         """Run the entrypoint called ``method`` with the JSON arguments in ``body``, and pass on its reply."""
         if method == PING:
             reply(reply_of(None, None))
@@ -66,7 +66,7 @@ class RpcServer(SharedExtension):
             entrypoint,
             (),
             orjson.loads(body),
-            context_data={"request_id": request_id},
+            context_data=dict(context),
             handle_result=_replier(method, reply),
         )
 
@@ -111,7 +111,7 @@ class RpcClient(SharedExtension):
         self.access.makes_calls = True
         self._usual_deadline: float = self.container.config["SETTINGS"].rpc_deadline
 
-    def call(self, service: str, method: str, arguments: dict[str, Any], request_id: str, deadline: float) -> Any:
+    def call(self, service: str, method: str, arguments: dict[str, Any], context: Context, deadline: float) -> Any:
         """Call a service and return its result, or raise its problem.
 
         Raises:
@@ -119,9 +119,9 @@ class RpcClient(SharedExtension):
         """
         if method != PING and deadline > self._usual_deadline:
             # a long call should not find out only at its end that the service is not running
-            self.call(service, PING, {}, request_id, PING_SECONDS)
+            self.call(service, PING, {}, context, PING_SECONDS)
         body = orjson.dumps(arguments)
-        reply = self.access.broker.call(service, method, body, request_id=request_id, deadline=deadline)
+        reply = self.access.broker.call(service, method, body, context=context, deadline=deadline)
         if reply is None:
             log.warning("service_unavailable", callee=service, method=method)
             raise Unavailable(retry_after=RETRY_AFTER, dependency=service)
@@ -138,20 +138,21 @@ class RpcProxyProvider(DependencyProvider):
 
     def get_dependency(self, worker_ctx: Any) -> "RpcProxy":
         deadline = self.container.config["SETTINGS"].rpc_deadline
-        return RpcProxy(self.client, self.service, worker_ctx.data.get("request_id", ""), deadline)
+        context = {name: worker_ctx.data.get(name, "") for name in CONTEXT}
+        return RpcProxy(self.client, self.service, context, deadline)
 
 
 class RpcProxy:
     """Calls by attribute; ``within(seconds)`` gives the next call another deadline."""
 
-    def __init__(self, client: RpcClient, service: str, request_id: str, deadline: float) -> None:
-        self._client, self._service, self._request_id, self._deadline = client, service, request_id, deadline
+    def __init__(self, client: RpcClient, service: str, context: Context, deadline: float) -> None:
+        self._client, self._service, self._context, self._deadline = client, service, context, deadline
 
     def within(self, seconds: float) -> "RpcProxy":
-        return RpcProxy(self._client, self._service, self._request_id, seconds)
+        return RpcProxy(self._client, self._service, self._context, seconds)
 
     def __getattr__(self, method: str) -> Any:
         def call(**arguments: Any) -> Any:
-            return self._client.call(self._service, method, arguments, self._request_id, self._deadline)
+            return self._client.call(self._service, method, arguments, self._context, self._deadline)
 
         return call

@@ -87,9 +87,11 @@ class EmbeddedBroker:
     def subscribe(self, queue: str, event: type[Event], handle: Any) -> None:
         self._events.listeners[queue] = Listener(queue, event, handle)
 
-    def call(self, service: str, method: str, body: bytes, *, request_id: str, deadline: float) -> bytes | None:
+    def call(
+        self, service: str, method: str, body: bytes, *, context: Mapping[str, str], deadline: float
+    ) -> bytes | None:
         reply = Signal()
-        self._handlers[service](method, body, request_id, reply.send)
+        self._handlers[service](method, body, context, reply.send)
         with eventlet.Timeout(deadline, False):
             return bytes(reply.wait())
         return None

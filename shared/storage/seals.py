@@ -51,7 +51,7 @@ class Seal:
 
 
 def new_key() -> str:
-    """Return a fresh key for SEAL_KEY, LINK_KEY or OFFICER_KEY."""
+    """Return a fresh key for SEAL_KEY, LINK_KEY, OFFICER_KEY or JOURNAL_KEY."""
     return Fernet.generate_key().decode()
 
 

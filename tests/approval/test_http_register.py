@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from services.approval.clients import LARGEST_ANSWER, http_register
-from services.approval.commands import register as command
+from services.approval.commands.register import register as command
 from services.approval.domain.register import Person
 from shared.language.errors import Unavailable
 from shared.settings import Settings

@@ -136,6 +136,7 @@ def test_the_keys_go_to_those_who_need_them_and_to_nobody_else():
     assert holders("LINK_KEY") == {"gateway"}
     assert holders("OFFICER_KEY") == {"approval"}
     assert holders("REGISTER_TOKEN") == {"approval"}
+    assert holders("JOURNAL_KEY") == {"approval"}
 
 
 def test_the_operators_page_shows_the_settings_as_they_are():

@@ -19,17 +19,17 @@ def token(link):
 
 
 def test_a_link_of_an_old_key_works_until_the_key_is_removed():
-    old = token(links(OLD).link("pictures/1.jpg"))
-    assert links(f"{NEW},{OLD}").key(old) == "pictures/1.jpg"
+    old = token(links(OLD).link("session/2026-0000001/portrait"))
+    assert links(f"{NEW},{OLD}").reference(old) == "session/2026-0000001/portrait"
     with pytest.raises(NotFound):
-        links(NEW).key(old)
+        links(NEW).reference(old)
 
 
 def test_the_first_key_signs():
-    new = token(links(f"{NEW} {OLD}").link("pictures/1.jpg"))
-    assert links(NEW).key(new) == "pictures/1.jpg"
+    new = token(links(f"{NEW} {OLD}").link("session/2026-0000001/portrait"))
+    assert links(NEW).reference(new) == "session/2026-0000001/portrait"
     with pytest.raises(NotFound):
-        links(OLD).key(new)
+        links(OLD).reference(new)
 
 
 @pytest.mark.parametrize("keys", ["", ",", "short", f"{NEW} short"])

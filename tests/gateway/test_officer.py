@@ -31,6 +31,7 @@ CALLS = (
     ("POST", f"/reviews/{NOWHERE}/approval"),
     ("POST", f"/reviews/{NOWHERE}/rejection"),
     ("POST", f"/reviews/{NOWHERE}/reminder"),
+    ("GET", "/journal"),
     ("DELETE", "/sessions/current"),
     ("DELETE", "/sessions/none"),
     ("GET", "/sessions"),
@@ -487,15 +488,15 @@ def test_a_picture_is_shown_by_its_link_without_a_token(system, officer, declare
 def test_a_forged_link_shows_nothing(system, officer, declared):
     links = officer.review(declared)["photos"]
     token, other = (links[name].rpartition("/")[2] for name in ("portrait", "id_back"))
-    key, moment, signature = token.split(".")
-    foreign = URLSafeTimedSerializer("mot-khoa-khac-hoan-toan", salt="pictures").dumps("uploads/a.jpg")
+    key, moment, signature = token.rsplit(".", 2)
+    foreign = URLSafeTimedSerializer("mot-khoa-khac-hoan-toan", salt="photos").dumps("uploads/a.jpg")
     for forged in (
         "",
         "a",
         key,
         f"{key}.{moment}.",
         f"{key}.{moment}.{signature[:-1]}",
-        f"{other.split('.')[0]}.{moment}.{signature}",
+        f"{other.rsplit('.', 2)[0]}.{moment}.{signature}",
         foreign,
         "%00",
         "a" * 5000,
@@ -511,8 +512,8 @@ def test_a_link_is_of_no_use_after_its_time(system, officer, declared):
             return super().get_timestamp() - LINK_SECONDS - 5
 
     secret = (system.var / "link.key").read_text()
-    key = URLSafeTimedSerializer(secret, salt="pictures").loads(token)
-    old = URLSafeTimedSerializer(secret, salt="pictures", signer=Yesterday).dumps(key)
+    key = URLSafeTimedSerializer(secret, salt="photos").loads(token)
+    old = URLSafeTimedSerializer(secret, salt="photos", signer=Yesterday).dumps(key)
     system.problem("GET", f"/photos/{old}", 404, "link_expired")
 
 

@@ -22,6 +22,7 @@ ROUTES = {
     ("GET", "/sessions"): Permission.OWN_SESSIONS,
     ("DELETE", "/sessions/<string:session_id>"): Permission.OWN_SESSIONS,
     ("GET", "/officers"): Permission.READ_OFFICERS,
+    ("GET", "/journal"): Permission.READ_JOURNAL,
     ("DELETE", "/officers/<string:username>/sessions"): Permission.END_SESSIONS,
     ("GET", "/reviews"): Permission.READ_QUEUE,
     ("GET", "/reviews/<string:number>"): Permission.READ_DOSSIER,
@@ -33,7 +34,7 @@ ROUTES = {
     ("POST", "/reviews/<string:number>/rejection"): Permission.DECIDE,
 }
 # without a route of its own: it widens one, or another service of the release reads it
-WITHOUT_ROUTE = {Permission.RETURN_OF_ANOTHER, Permission.READ_JOURNAL}
+WITHOUT_ROUTE = {Permission.RETURN_OF_ANOTHER}
 BODIES = {
     "photos/<string:purpose>": {"upload_id": "00000000-0000-0000-0000-000000000000"},
     "approval": {"identity_checked": True, "tracking_code": "ABCDEFGH23"},

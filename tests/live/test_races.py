@@ -46,6 +46,11 @@ def test_of_two_decisions_at_the_same_instant_one_stands(system):
         where = f"status = '{status}' AND number IN ({listed})"
         assert system.count("registration", "declarations", where) == verdicts[status]
         assert system.count("approval", "reviews", where) == verdicts[status]
+    kept = "SELECT act, count(*) FROM journal_entries WHERE act IN ('approved', 'rejected') GROUP BY act"
+    assert Counter(dict(system.rows("approval", kept))) + Counter(refused=RACES) == verdicts
+    addresses = "SELECT DISTINCT address FROM journal_entries WHERE officer <> ''"
+    assert system.rows("approval", addresses) == [("127.0.0.1",)]
+    assert "as they were written" in system.command("audit", "verify")
     print(f"\n{RACES} races: {dict(verdicts)}")
 
 

@@ -228,6 +228,7 @@ def throwaway_environment(servers: Servers, folder: Path) -> Iterator[dict[str, 
             "BROKER_PREFIX": prefix,
             "VAR_DIR": str(folder / "var"),
             "SEAL_KEY": new_key(),
+            "JOURNAL_KEY": new_key(),
             "LINK_KEY": new_key(),
             "RATE_LIMITS": "off",
         }

@@ -86,6 +86,16 @@ class Review:
         if self.agency_code != agency_code:
             raise NotFound
 
+    def photo(self, purpose: str) -> str:
+        """Return the key of a picture.
+
+        Raises:
+            NotFound: ``no_such_photo``.
+        """
+        if self.dossier is None or purpose not in self.dossier.photos:
+            raise NotFound("no_such_photo")
+        return self.dossier.photos[purpose]
+
     def receive(self, officer: str, *, at: datetime) -> DeclarationReceived | None:
         """Assign the review to an officer; receiving it twice changes nothing.
 

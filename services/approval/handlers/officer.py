@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from services.approval import models
+from services.approval.domain.journal import Act
 from services.approval.domain.officer import Officer, OfficerSession, Permission, open_session, token_hash
 from services.approval.domain.sign_in import ADDRESS_LIFETIME, ATTEMPTS_LIFETIME, Proof
 from shared.language.errors import NotFound, Unauthenticated
@@ -52,6 +53,7 @@ def finish_sign_in(
     models.note_address(session, officer.username, address, at)
     opened = open_session(officer, new_id(), token, address, at)
     session.add(opened)
+    models.record(session, Act.SIGNED_IN, officer, token_hash(token), at=at)
     return opened
 
 
@@ -62,6 +64,11 @@ def _forget_attempts_from(session: Session, username: str, address: str, at: dat
     session.delete(here)
 
 
+def refuse_sign_in(session: Session, officer: Officer, *, at: datetime) -> None:
+    """Record that a wrong password was given for an officer, five times a quarter of an hour at most."""
+    models.record(session, Act.SIGN_IN_REFUSED, officer, at=at)
+
+
 def sign_out(session: Session, token: str, *, at: datetime) -> None:
     """End the session of a token.
 
@@ -70,6 +77,7 @@ def sign_out(session: Session, token: str, *, at: datetime) -> None:
     """
     opened, officer = session_of(session, token, Permission.OWN_SESSIONS, at=at)
     models.end_session(session, officer.username, opened.session_id)
+    models.record(session, Act.SIGNED_OUT, officer, token_hash(token), at=at)
 
 
 def officer_of(session: Session, token: str, permission: Permission, *, at: datetime) -> Officer:
@@ -84,7 +92,14 @@ def officer_of(session: Session, token: str, permission: Permission, *, at: date
 
 def session_of(session: Session, token: str, permission: Permission, *, at: datetime) -> tuple[OfficerSession, Officer]:
     """Return the session of a token with its officer; otherwise as `officer_of`."""
-    opened, officer = models.session_of(session, token_hash(token))
+    return session_in(session, token_hash(token), permission, at=at)
+
+
+def session_in(
+    session: Session, hashed_token: str, permission: Permission, *, at: datetime
+) -> tuple[OfficerSession, Officer]:
+    """Return the session whose token has this hash, with its officer; otherwise as `officer_of`."""
+    opened, officer = models.session_of(session, hashed_token)
     opened.check_running(at)
     if not opened.is_use_noted(at):
         models.note_use(session, opened.session_id, at)

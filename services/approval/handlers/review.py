@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from services.approval import models
-from services.approval.domain.officer import Officer, Permission
+from services.approval.domain.journal import Act
+from services.approval.domain.officer import Officer, Permission, token_hash
 from services.approval.domain.register import Person
 from services.approval.domain.review import (
     REMINDERS,
@@ -18,16 +19,18 @@ from services.approval.domain.review import (
     reviewed_id,
 )
 from services.approval.domain.review import open_review as review_for
-from services.approval.handlers.officer import officer_of
-from shared.language.errors import NotFound, Refused
+from services.approval.handlers.officer import officer_of, session_in
+from shared.language.errors import Forbidden, NotFound, Refused, Unauthenticated
 from shared.language.events import DeclarationExpired, DeclarationSubmitted, DeclarationWithdrawn
-from shared.language.values import Contact, Status, new_id
+from shared.language.values import ANOTHER_APPROVED, Contact, Status, new_id
 from shared.storage.database import insert
 from shared.storage.outbox import announce
 from shared.storage.quotas import check, count
 
 BATCH_SIZE = 50  # reviews whose data are deleted in one transaction
 Ending = DeclarationWithdrawn | DeclarationExpired
+CRITERIA = ("number", "insurance_code", "from", "to", "condition", "status", "kind", "q", "cursor")
+WRONG_TRACKING_CODE = "wrong_tracking_code"
 
 
 def open_review(session: Session, event: DeclarationSubmitted) -> None:
@@ -97,16 +100,56 @@ def _own_pictures(review: Review) -> list[str]:
 
 
 def search_reviews(session: Session, token: str, search: dict[str, Any], *, at: datetime) -> Sequence[Review]:
-    """Return the reviews of the officer's agency that fit the search, oldest first, one more than its ``limit``."""
+    """Return the reviews of the officer's agency that fit the search, oldest first, one more than its ``limit``.
+
+    The journal keeps by which criteria was searched and which numbers were shown, and not what was searched for: that
+    may be a name or an insurance code.
+    """
     officer = officer_of(session, token, Permission.READ_QUEUE, at=at)
-    return models.reviews_found(session, officer.agency_code, search, at)
+    found = models.reviews_found(session, officer.agency_code, search, at)
+    criteria = ",".join(name for name in CRITERIA if search.get(name))
+    shown = " ".join(review.number for review in found[: search["limit"]])
+    models.record(session, Act.SEARCHED, officer, token_hash(token), at=at, detail=f"{criteria}: {shown}")
+    return found
 
 
-def find_review(session: Session, token: str, number: str, *, at: datetime) -> Review:
-    officer = officer_of(session, token, Permission.READ_DOSSIER, at=at)
-    review = models.get_review(session, number)
-    review.check_agency(officer.agency_code)
+def view_review(session: Session, token: str, number: str, *, at: datetime) -> Review:
+    officer, review = _find(session, token, number, Permission.READ_DOSSIER, at)
+    models.record(session, Act.VIEWED, officer, token_hash(token), at=at, review=review)
     return review
+
+
+def view_photo(session: Session, reference: str, *, at: datetime) -> str:
+    """Return the key of the picture that a link names.
+
+    Raises:
+        NotFound: ``link_expired``, the session that the link was made for is over, or the picture is gone.
+    """
+    hashed_token, number, purpose = reference.split("/")
+    try:
+        _, officer = session_in(session, hashed_token, Permission.READ_DOSSIER, at=at)
+        review = models.get_review(session, number)
+        review.check_agency(officer.agency_code)
+        key = review.photo(purpose)
+    except (Unauthenticated, Forbidden, NotFound):
+        raise NotFound("link_expired") from None
+    models.record(session, Act.PHOTO_VIEWED, officer, hashed_token, at=at, review=review, detail=purpose)
+    return key
+
+
+def photo_references(review: Review, token: str) -> dict[str, str]:
+    """Return what links to the pictures name, by purpose: the session, the review and the purpose."""
+    photos = review.dossier.photos if review.dossier else {}
+    return {purpose: f"{token_hash(token)}/{review.number}/{purpose}" for purpose in photos}
+
+
+def check_review(session: Session, token: str, number: str, *, at: datetime) -> str:
+    """Return the declaration's id of a review whose photos the officer may replace.
+
+    Raises:
+        NotFound: there is no such review in the officer's agency.
+    """
+    return _find(session, token, number, Permission.REPLACE_PHOTO, at)[1].declaration_id
 
 
 def receive_declaration(session: Session, token: str, number: str, *, at: datetime) -> Review:
@@ -114,6 +157,7 @@ def receive_declaration(session: Session, token: str, number: str, *, at: dateti
     event = review.receive(officer.username, at=at)
     if event is not None:
         announce(session, event)
+    models.record(session, Act.RECEIVED, officer, token_hash(token), at=at, review=review)
     return review
 
 
@@ -123,6 +167,7 @@ def return_declaration(session: Session, token: str, number: str, *, at: datetim
     event = review.return_to_queue(officer.username, at=at, may_return_of_another=may_return_of_another)
     if event is not None:
         announce(session, event)
+    models.record(session, Act.RETURNED, officer, token_hash(token), at=at, review=review)
     return review
 
 
@@ -142,6 +187,7 @@ def replace_photo(
     if not models.use_upload(session, upload_id):
         raise NotFound("upload_not_found")
     announce(session, replaced)
+    models.record(session, Act.PHOTO_REPLACED, officer, token_hash(token), at=at, review=review, detail=purpose)
     return review, old if old is not None and is_own_picture(old) else None
 
 
@@ -155,9 +201,7 @@ def check_approvable(
     Raises:
         Locked: too many wrong tracking codes were tried for this declaration.
     """
-    officer = officer_of(session, token, Permission.DECIDE, at=at)
-    review = models.get_review(session, number)
-    review.check_agency(officer.agency_code)
+    officer, review = _find(session, token, number, Permission.DECIDE, at)
     review.check_approvable(
         officer.username,
         identity_checked=form["identity_checked"],
@@ -169,13 +213,16 @@ def check_approvable(
     return review, review.is_proven_by(form["tracking_code"])
 
 
-def count_wrong_code(session: Session, number: str, *, at: datetime) -> None:
-    """Count a wrong tracking code.
+def refuse_approval(session: Session, token: str, number: str, code: str, *, at: datetime) -> None:
+    """Record why an approval was refused, and count a wrong tracking code.
 
     Raises:
         Locked: others were counted at the same instant, and this one is too many.
     """
-    count(session, [(WRONG_CODES, number)], at=at)
+    officer, review = _find(session, token, number, Permission.DECIDE, at)
+    if code == WRONG_TRACKING_CODE:
+        count(session, [(WRONG_CODES, number)], at=at)
+    models.record(session, Act.APPROVAL_REFUSED, officer, token_hash(token), at=at, review=review, detail=code)
 
 
 def approve_declaration(session: Session, token: str, number: str, person: Person, *, at: datetime) -> Review:
@@ -184,12 +231,11 @@ def approve_declaration(session: Session, token: str, number: str, person: Perso
     Raises:
         Refused: ``account_exists``.
     """
-    officer = officer_of(session, token, Permission.DECIDE, at=at)
-    review = models.get_review(session, number)
-    review.check_agency(officer.agency_code)
+    officer, review = _find(session, token, number, Permission.DECIDE, at)
     if not review.opens_account or review.insurance_code is None:
         officer, review = _lock_review(session, token, number, Permission.DECIDE, at)
         announce(session, review.approve(officer.username, person, at=at))
+        models.record(session, Act.APPROVED, officer, token_hash(token), at=at, review=review)
         return review
     models.lock_code(session, review.insurance_code)  # before any review: approvals wait for each other here only
     is_first = models.reserve_account(session, review.insurance_code, review.declaration_id, at)
@@ -199,14 +245,19 @@ def approve_declaration(session: Session, token: str, number: str, person: Perso
     if not is_first:
         raise Refused("account_exists")
     announce(session, approved)
-    _give_way(session, others, at)
+    ended = _give_way(session, others, at)
+    models.record(session, Act.APPROVED, officer, token_hash(token), at=at, review=review)
+    for other in ended:
+        models.record(session, Act.REJECTED, officer, token_hash(token), at=at, review=other, detail=ANOTHER_APPROVED)
     return review
 
 
-def _give_way(session: Session, pending: Iterable[Review], at: datetime) -> None:
+def _give_way(session: Session, found: Iterable[Review], at: datetime) -> list[Review]:
+    """End those that are pending; return them."""
+    pending = [review for review in found if review.status == Status.PENDING]
     for review in pending:
-        if review.status == Status.PENDING:
-            announce(session, review.give_way(at))
+        announce(session, review.give_way(at))
+    return pending
 
 
 def remind(session: Session, token: str, number: str, *, at: datetime) -> Contact:
@@ -220,12 +271,14 @@ def remind(session: Session, token: str, number: str, *, at: datetime) -> Contac
     event = review.remind(officer.username, reminder_id=new_id(), at=at)
     count(session, [(REMINDERS, number)], at=at)
     announce(session, event)
+    models.record(session, Act.REMINDED, officer, token_hash(token), at=at, review=review)
     return event.contact
 
 
 def reject_declaration(session: Session, token: str, number: str, reason: str, *, at: datetime) -> Review:
     officer, review = _lock_review(session, token, number, Permission.DECIDE, at)
     announce(session, review.reject(officer.username, reason, at=at))
+    models.record(session, Act.REJECTED, officer, token_hash(token), at=at, review=review)
     return review
 
 
@@ -233,7 +286,13 @@ def _lock_review(
     session: Session, token: str, number: str, permission: Permission, at: datetime
 ) -> tuple[Officer, Review]:
     """Return officer and review, locked until this transaction ends: of two decisions the second sees the first."""
+    return _find(session, token, number, permission, at, for_update=True)
+
+
+def _find(
+    session: Session, token: str, number: str, permission: Permission, at: datetime, *, for_update: bool = False
+) -> tuple[Officer, Review]:
     officer = officer_of(session, token, permission, at=at)
-    review = models.get_review(session, number, for_update=True)
+    review = models.get_review(session, number, for_update=for_update)
     review.check_agency(officer.agency_code)
     return officer, review

@@ -61,8 +61,8 @@ class ReviewSearchForm(Form):
 
     @post_load
     def bounded(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        data["from"] = _midnight(data.pop("from_"))
-        data["to"] = _midnight(data["to"], days=1)
+        data["from"] = midnight(data.pop("from_"))
+        data["to"] = midnight(data["to"], days=1)
         data["cursor"] = read_cursor(data["cursor"])
         return data
 
@@ -146,7 +146,7 @@ class AddressView(View):
 
 
 class ReviewView(ReviewItem):
-    """A whole dossier. ``photos`` are links by purpose that work for five minutes."""
+    """A whole dossier. ``photos`` are links by purpose that work for five minutes, and not longer than the session."""
 
     declaration_id = PlainText(required=True, example="8d0c0f9e-6a1b-4a55-9a58-2f6a4f0a7c11")
     id_document = fields.Nested(IdDocumentView, required=True, allow_none=True)
@@ -167,10 +167,10 @@ class ReviewView(ReviewItem):
 
     @classmethod
     def of(cls, thing: Review, now: datetime | None = None, **also: Any) -> dict[str, Any]:
-        """Return the whole dossier; the pictures by their keys, which the gateway turns into links."""
+        """Return the whole dossier; the pictures by what their links name, which the gateway signs."""
         dossier = thing.dossier
-        personal = {**vars(dossier), **vars(dossier.contact)} if dossier else {"photos": {}}
-        return super().of(thing, now, **personal, **also)
+        personal = {**vars(dossier), **vars(dossier.contact)} if dossier else {}
+        return super().of(thing, now, **{**personal, **also})
 
 
 class ReminderView(View):
@@ -211,7 +211,7 @@ def read_cursor(text: str | None) -> tuple[datetime, str] | None:
         raise Invalid(errors=[FieldError("cursor", "not_a_cursor")]) from None
 
 
-def _midnight(day: date | None, days: int = 0) -> datetime | None:
+def midnight(day: date | None, days: int = 0) -> datetime | None:
     if day is None:
         return None
     return datetime.combine(min(max(day, FIRST_DAY), LAST_DAY) + timedelta(days=days), time(), VIETNAM)

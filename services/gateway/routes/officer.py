@@ -110,7 +110,7 @@ class OfficerRoutes:
     def get_review(self, request: Request, number: str) -> Response:
         """Show a whole dossier."""
         found = self._asking_register().get_review(token=bearer_token(request), number=number)
-        found["photos"] = {purpose: self.links.link(key) for purpose, key in found["photos"].items()}
+        found["photos"] = {purpose: self.links.link(reference) for purpose, reference in found["photos"].items()}
         return JsonResponse({**found, "messages": self._messages(found["declaration_id"])})
 
     def _messages(self, declaration_id: str) -> list[dict[str, Any]] | None:
@@ -225,14 +225,26 @@ class OfficerRoutes:
         refuses=NotFound.codes("link_expired"),
     )
     def show_photo(self, request: Request, token: str) -> Response:
-        """Show a picture of a dossier, by the link that came with it."""
-        key = self.links.key(token)
+        """Show a picture of a dossier, by the link that came with it, while the session lasts."""
+        key = self.approval.view_photo(reference=self.links.reference(token))
         try:
             content = self.files.get(key)
         except FileNotFoundError:
             raise NotFound("link_expired") from None
         kind = CONTENT_TYPES.get(key.rpartition(".")[2], "application/octet-stream")
         return Response(content, content_type=kind, headers={"Content-Security-Policy": "sandbox"})
+
+    @route(
+        "GET",
+        "/api/v1/officer/journal",
+        caller=Caller.OFFICER,
+        query="approval.JournalSearchForm",
+        answer=("approval.JournalList",),
+        refuses=Forbidden.codes(),
+    )
+    def list_journal(self, request: Request) -> Response:
+        """Show an auditor what the officers of the agency saw and did; looking is a row of its own."""
+        return JsonResponse(self.approval.list_journal(token=bearer_token(request), search=request.args.to_dict()))
 
     def _asking_register(self) -> Any:
         return self.approval.within(self.register_timeout + self.rpc_deadline)
