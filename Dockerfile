@@ -14,9 +14,9 @@ COPY docs/openapi.json docs/openapi.json
 RUN pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation -e .
 
 FROM python:3.13-slim
-# The folder exists and has its owner before a volume is put over it: a new volume takes both from here.
+# The folders exist and have their owner before a volume is put over them: a new volume takes both from here.
 RUN useradd --system --uid 10001 --home-dir /var/lib/vssid --create-home vssid \
- && install -d -m 0700 -o vssid -g vssid /var/lib/vssid /var/lib/vssid/store
+ && install -d -m 0700 -o vssid -g vssid /var/lib/vssid /var/lib/vssid/store /var/lib/vssid/certificate
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 WORKDIR /app

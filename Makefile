@@ -49,7 +49,7 @@ smoke: .venv/.project ## Drive a running system from submission to card, and cou
 
 # The addresses are found first: if a server is missing, the only output is the line that says so.
 test: lint ## Everything that must pass, RabbitMQ and PostgreSQL included (ARGS for pytest)
-	@urls=$$($(BIN)/python -m tests.support.servers) && env $$urls $(BIN)/python -m pytest $(ARGS)
+	@urls=$$($(BIN)/python -m tests.support.servers nginx) && env $$urls $(BIN)/python -m pytest $(ARGS)
 
 bench: .venv/.dev .venv/.project ## How fast it is, beside a ceiling for each figure; docs/performance.md (QUICK=1, FULL=1, ONLY=abg)
 	@urls=$$($(BIN)/python -m tests.support.servers) && env $$urls $(BIN)/python -m tests.bench

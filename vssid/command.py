@@ -18,6 +18,7 @@ ELSEWHERE = {
     "demo": "vssid.running",
     "relay": "vssid.running",
     "dead": "vssid.dead",
+    "certificate": "vssid.certificate",
     "smoke": "vssid.smoke",
     "agency": "services.registration.commands",
     "officer": "services.approval.commands.officer",

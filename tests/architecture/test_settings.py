@@ -20,7 +20,10 @@ from vssid import documents
 ROOT = Path(import_module("services").__file__).parents[1]
 COMPOSE = (ROOT / "docker-compose.yml").read_text("utf-8")
 CONTAINERS = yaml.safe_load(COMPOSE)["services"]
-COMPOSE_ONLY = ("POSTGRES_PASSWORD", "MAILPIT_PORT", "RABBITMQ_CONSOLE_PORT")
+COMPOSE_ONLY = (
+    *("POSTGRES_PASSWORD", "HTTPS_HOST", "HTTPS_PORT", "CERTIFICATE_DIR"),
+    *("MAILPIT_PORT", "RABBITMQ_CONSOLE_PORT"),
+)
 SETTINGS = {one.name: one for one in dataclasses.fields(Settings)}
 NAMES = [name.upper() for name in SETTINGS]
 # what every process reads, whatever it serves: listening, logging, the broker
@@ -93,7 +96,7 @@ def test_the_example_holds_every_setting_once_with_its_default_and_what_it_is_fo
     assert [entry for entry in example() if entry[0] not in COMPOSE_ONLY] == expected
 
 
-def test_the_example_holds_three_names_for_compose_alone():
+def test_the_example_holds_these_names_for_compose_alone():
     assert [name for name, _, about in example() if about.startswith("compose only: ")] == list(COMPOSE_ONLY)
     assert all(f"${{{name}" in COMPOSE for name in COMPOSE_ONLY)
 
@@ -124,7 +127,7 @@ def test_compose_passes_every_setting_to_somebody():
 def test_compose_leaves_a_default_to_the_service():
     """A default written a second time in docker-compose.yml would drift from the code's."""
     written = re.findall(r"\$\{([A-Z_]+):-([^${}]+)\}", COMPOSE)
-    own = {"HTTP_PORT", "HTTP_HOST", "SMS_URL", "MAIL_URL", *COMPOSE_ONLY}  # compose's own ports and inbox
+    own = {"HTTP_PORT", "SMS_URL", "MAIL_URL", *COMPOSE_ONLY}  # compose's own ports and inbox
     assert [name for name, _ in written if name not in own] == []
 
 

@@ -83,9 +83,9 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
 
 
-def status_of(port: int, path: str, timeout: float = 5) -> int:
+def status_of(port: int, path: str, timeout: float = 5, host: str = HOST) -> int:
     """Return the status a process answers with, 0 where it does not answer."""
-    connection = HTTPConnection(HOST, port, timeout=timeout)
+    connection = HTTPConnection(host, port, timeout=timeout)
     try:
         connection.request("GET", path)
         return connection.getresponse().status

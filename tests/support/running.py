@@ -45,6 +45,7 @@ class RunningSystem:
         self.environment, self.database_url = dict(environment), database_url
         self.folder, self.program = folder, program
         self.ports: dict[str, int] = {}
+        self.hosts: dict[str, str] = {}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._passwords: dict[int, str] = {}
 
@@ -68,7 +69,7 @@ class RunningSystem:
         """Start a process; `until_ready` waits for it."""
         port, service = self.ports.setdefault(name, free_port()), service_of(name)
         words = ["relay"] if service == "relay" else ["serve", service]
-        environment = {**self.environment, "HTTP_PORT": str(port)}
+        environment = {**self.environment, "HTTP_PORT": str(port), "HTTP_HOST": self.hosts.setdefault(name, HOST)}
         command = [sys.executable, "-m", self.program, *words]
         self.processes[name] = start(command, environment, self.log_of(name))
 
@@ -94,7 +95,7 @@ class RunningSystem:
 
     def answers(self, name: str, path: str, timeout: float = 5) -> int:
         """Return the status a process answers with, 0 where it does not answer."""
-        return status_of(self.ports[name], path, timeout)
+        return status_of(self.ports[name], path, timeout, self.hosts[name])
 
     def signal(self, name: str, what: signal.Signals) -> None:
         self.processes[name].send_signal(what)

@@ -1,6 +1,7 @@
-"""Finds the RabbitMQ and PostgreSQL that the tests run on, or starts them.
+"""Finds the RabbitMQ and PostgreSQL that the tests run on, or starts them; and nginx, which each test starts itself.
 
-``python -m tests.support.servers`` prints where they are, as ``AMQP_URL=…`` and ``DATABASE_URL=…``.
+``python -m tests.support.servers`` prints where they are, as ``AMQP_URL=…`` and ``DATABASE_URL=…``. With ``nginx``
+it sees to it that nginx is there, too.
 
 The servers may be somebody's own, so tests work under throwaway names only: ``fresh_database_url``
 and ``fresh_prefix`` make them, ``drop_databases`` and ``delete_prefix`` clear up and refuse any other.
@@ -16,7 +17,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -78,6 +80,25 @@ def ensure_program(program: str, package: str) -> None:
     if shutil.which(program) is None and not _can_install():
         raise Missing(f"{program} is missing: install it, or run this as root on Debian")
     _install(program, package)
+
+
+def nginx(folder: Path) -> list[str]:
+    """Return the command that runs nginx on the files in a folder.
+
+    Raises:
+        Missing: it is not to be had.
+    """
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin"  # Debian has it there, and only root looks there
+    if not shutil.which("nginx", path=path) and _can_install():
+        with _failures_named("nginx"):
+            _install("nginx", "nginx")
+    program = shutil.which("nginx", path=path)
+    if program:
+        return [program]
+    if _has_compose():
+        user = f"{os.geteuid()}:{os.getegid()}"
+        return [*COMPOSE, "run", "--rm", "--user", user, "--volume", f"{folder}:{folder}", "nginx", "nginx"]
+    raise Missing("nginx is missing: install it, or start Docker with compose, or run this as root on Debian")
 
 
 def fresh_database_url(servers: Servers) -> str:
@@ -144,11 +165,22 @@ def _find(kind: Kind) -> str:
     for url in kind.local_urls:
         if kind.answers(url):
             return url
-    try:
+    with _failures_named(kind.name):
         return _from_compose(kind) or _from_debian(kind) or _give_up(kind)
+
+
+@contextmanager
+def _failures_named(name: str) -> Iterator[None]:
+    """Say in one line what a command failed with, and for the sake of what.
+
+    Raises:
+        Missing: a command failed.
+    """
+    try:
+        yield
     except subprocess.CalledProcessError as error:
         last_words = (error.stderr or error.stdout or "").strip().splitlines()[-1:]
-        raise Missing(f"{kind.name}: `{' '.join(error.cmd)}` failed: {''.join(last_words)}") from error
+        raise Missing(f"{name}: `{' '.join(error.cmd)}` failed: {''.join(last_words)}") from error
 
 
 def _give_up(kind: Kind) -> str:
@@ -159,7 +191,7 @@ def _give_up(kind: Kind) -> str:
 
 
 def _from_compose(kind: Kind) -> str | None:
-    if not shutil.which("docker") or not _succeeds("docker", "info") or not _succeeds("docker", "compose", "version"):
+    if not _has_compose():
         return None
     _say(f"starting {kind.name} with docker compose; it stays up, `make clean` ends it")
     try:
@@ -181,12 +213,12 @@ def _from_debian(kind: Kind) -> str | None:
 
 
 def _install(program: str, package: str) -> bool:
-    """Install a package of Debian's where its program is missing; say whether it was."""
+    """Install a Debian package where its program is missing, without starting what is in it; say whether it was."""
     if shutil.which(program) is not None:
         return False
     _say(f"installing {package} with apt-get")
     _refresh_package_lists()
-    _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", package])
+    _run(["env", "RUNLEVEL=1", "apt-get", "install", "-y", "-qq", "--no-install-recommends", package])
     return True
 
 
@@ -318,6 +350,10 @@ def _port_is_open(host: str, port: int) -> bool:
     return True
 
 
+def _has_compose() -> bool:
+    return bool(shutil.which("docker")) and _succeeds("docker", "info") and _succeeds("docker", "compose", "version")
+
+
 def _can_install() -> bool:
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
@@ -347,6 +383,8 @@ if __name__ == "__main__":
     logging.getLogger("pika").addHandler(logging.NullHandler())
     try:
         found = ensure()
+        if sys.argv[1:] == ["nginx"]:
+            nginx(Path.cwd())
     except Missing as missing:
         sys.exit(f"tests: {missing}")
     print(f"AMQP_URL={found.amqp_url}\nDATABASE_URL={found.database_url}")
