@@ -1,5 +1,5 @@
 # One image for every service; docker-compose.yml gives each its command.
-FROM python:3.13-slim AS build
+FROM python:3.13.13-slim AS build
 WORKDIR /app
 COPY requirements.lock ./
 # pip works from outside the environment, so the environment itself carries none.
@@ -13,10 +13,11 @@ COPY docs/openapi.json docs/openapi.json
 # Editable: templates, migrations and static files are read from /app.
 RUN pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation -e .
 
-FROM python:3.13-slim
+FROM python:3.13.13-slim
 # The folders exist and have their owner before a volume is put over them: a new volume takes both from here.
 RUN useradd --system --uid 10001 --home-dir /var/lib/vssid --create-home vssid \
- && install -d -m 0700 -o vssid -g vssid /var/lib/vssid /var/lib/vssid/store /var/lib/vssid/certificate
+ && install -d -m 0700 -o vssid -g vssid /var/lib/vssid /var/lib/vssid/store /var/lib/vssid/certificate \
+ && install -d -o vssid -g vssid /var/lib/vssid/definitions
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 WORKDIR /app

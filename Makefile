@@ -21,7 +21,7 @@ demo: .venv/.project ## Walk one declaration through the embedded system and sta
 run: .venv/.project ## The embedded system without the walk: one process, SQLite, no server
 	@exec $(BIN)/vssid run
 
-local: servers-named .venv/.project .env ## Each service and the relay a process of its own, on AMQP_URL and DATABASE_URL
+local: servers-named .venv/.project secrets ## Each service and the relay a process of its own, on AMQP_URL and DATABASE_URL
 	@secret() { sed -n "s/^$$1=//p" .env; }; \
 	export PATH="$$PWD/$(BIN):$$PATH" HTTP_PORT="$${HTTP_PORT:-8000}" \
 	  SEAL_KEY="$${SEAL_KEY:-$$(secret SEAL_KEY)}" LINK_KEY="$${LINK_KEY:-$$(secret LINK_KEY)}" \
@@ -33,7 +33,7 @@ servers-named:
 	@[ -n "$$AMQP_URL" ] && [ -n "$$DATABASE_URL" ] || { \
 	  echo 'make local: set AMQP_URL=amqp://user:password@host:5672/ and DATABASE_URL=postgresql://user:password@host:5432/vssid' >&2; exit 2; }
 
-up: .env ## The same with docker compose (SCALE="--scale registration=3")
+up: secrets ## The same with docker compose (SCALE="--scale registration=3")
 	docker compose up --build -d --wait $(SCALE) $(ARGS)
 
 down: .env ## Stop what `make up` started; data stay (ARGS=-v deletes them)
@@ -93,15 +93,6 @@ clean: ## Remove .venv, var and caches, and the servers that tests started with 
 	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
-define FRESH_SECRETS
-import base64, os, re
-def fresh(name): return name[0] + base64.urlsafe_b64encode(os.urandom(32)).decode()
-text = re.sub(r"(?m)^(POSTGRES_PASSWORD|SEAL_KEY|LINK_KEY|OFFICER_KEY|JOURNAL_KEY)=$$", fresh, open(".env.example").read())
-with open(os.open(".env", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as env: env.write(text)
-endef
-
-# Only once: the secrets outlive newer examples, as the volumes made with them do.
-.env: export SCRIPT = $(FRESH_SECRETS)
-.env:
-	@$(PYTHON) -c "$$SCRIPT"
-	@echo 'make: wrote .env with fresh secrets'
+.PHONY: secrets
+secrets:
+	@$(PYTHON) deploy/environment.py

@@ -150,6 +150,17 @@ def are_link_keys(value: str) -> bool:
     return all(len(key) >= SHORTEST_LINK_KEY for key in split_keys(value))
 
 
+def are_credentials(value: str) -> bool:
+    """Say whether each is name:password, and no name stands twice."""
+    pairs = [one.partition(":") for one in value.split()]
+    return all(name and password for name, _, password in pairs) and len({one[0] for one in pairs}) == len(pairs)
+
+
+def split_credentials(value: str) -> dict[str, str]:
+    """Return the passwords of DATABASE_ROLES or BROKER_USERS by name: a space stands between two."""
+    return dict(one.split(":", 1) for one in value.split())
+
+
 def split_keys(value: str) -> list[str]:
     """Return the keys of SEAL_KEY, LINK_KEY, OFFICER_KEY or JOURNAL_KEY, newest first.
 
@@ -194,6 +205,18 @@ class Settings:
         url("postgresql://user:password@host:port/name", *DATABASES),
         secret=True,
     )
+    database_roles: str = setting(
+        "",
+        "for `vssid migrate`: each service's own role and the relay's; empty: all are the user of DATABASE_URL",
+        text("name:password for each service with a database and relay, a space between two", are_credentials),
+        secret=True,
+    )
+    broker_users: str = setting(
+        "",
+        "for `vssid definitions`: each service's own user on RabbitMQ, the relay's and the administrator's",
+        text("name:password for each service, relay and administrator, a space between two", are_credentials),
+        secret=True,
+    )
     var_dir: str = setting("./var", "folder for the embedded databases, pictures and messages", text("a folder"))
     store_url: str = setting(
         "",
@@ -202,7 +225,7 @@ class Settings:
     )
     broker_prefix: str = setting(
         "",
-        "put before every queue and exchange name, to share one broker",
+        "put before every queue, exchange and user name, to share one broker",
         matching("up to 100 of a-z, A-Z, 0-9 and . _ : -", PREFIX),
     )
 

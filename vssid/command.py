@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 import warnings
+from typing import IO
 
 import click
 
@@ -68,7 +69,7 @@ def main() -> None:
 
 @vssid.command()
 def migrate() -> None:
-    """Create missing databases and bring every service's tables up to date."""
+    """Create what is missing on both servers (roles, databases, queues) and bring every service's tables up to date."""
     from sqlalchemy.exc import OperationalError
 
     from shared import settings
@@ -80,6 +81,20 @@ def migrate() -> None:
     except OperationalError as error:
         raise click.ClickException(f"the server at DATABASE_URL does not answer: {error.orig}") from None
     click.echo("every database is up to date" + ("" if configured.embedded else ", and every queue is declared"))
+
+
+@vssid.command()
+@click.argument("file", type=click.File("w", atomic=True))
+def definitions(file: IO[str]) -> None:
+    """Write RabbitMQ's definitions to FILE (-: standard output): a user for each process, and what it may do."""
+    import json
+
+    from shared import settings
+    from shared.messaging import permissions
+    from vssid import startup
+
+    configured = settings.read()
+    json.dump(permissions.definitions(configured, startup.broker_permissions(configured)), file, indent=1)
 
 
 @vssid.command()

@@ -19,6 +19,7 @@ from shared.operations import States, wsgi_application
 from shared.settings import Settings
 
 if TYPE_CHECKING:
+    from shared.messaging.permissions import Permissions
     from shared.messaging.topology import QueueDeclaration
 
 WRITTEN = ("*.db", "*.db-wal", "*.db-shm", "*.key", "vssid.log", "store", "outbox")  # under VAR_DIR, by this system
@@ -32,7 +33,9 @@ def migrate(settings: Settings) -> None:
     # here, so that services and relay, which use the rest of this file, do not load alembic and other services
     from services.registration.commands import keep_starter_list
     from shared.storage import migrate as migrations
+    from shared.storage.roles import check_roles
 
+    check_roles(settings, STATEFUL)
     close_files(settings)
     for service in STATEFUL:
         models = importlib.import_module(f"services.{service}.models")
@@ -68,6 +71,14 @@ def event_queues(settings: Settings) -> "list[QueueDeclaration]":
     from vssid.documents.entrypoints import listeners
 
     return topology.event_queues(settings, listeners())
+
+
+def broker_permissions(settings: Settings) -> "dict[str, Permissions]":
+    """Return what each process may do on RabbitMQ."""
+    from shared.messaging.permissions import permissions
+    from vssid.documents.entrypoints import answering, calling, listeners
+
+    return permissions(settings, listeners(), answering(), calling())
 
 
 def service_class(name: str) -> Any:

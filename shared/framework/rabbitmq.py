@@ -1,4 +1,4 @@
-"""The broker port on RabbitMQ: calls by direct reply-to, events by durable quorum queues with growing retries.
+"""The broker port on RabbitMQ: calls and their replies, and events by durable quorum queues with growing retries.
 
 Calls take no confirms: a lost one is made again by the caller. The deadline travels as the message's expiration
 and as a time, so that a call nobody waits for any more is never carried out.
@@ -10,12 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
+from uuid import uuid4
 
 import eventlet
 import kombu
 from eventlet.event import Event as Waiter
 from eventlet.semaphore import Semaphore
-from kombu import Exchange, Queue
 
 from shared import logs, metrics
 from shared.framework.broker import CONTEXT, Context, HandleCall, HandleEvent
@@ -25,10 +25,8 @@ from shared.language.clock import utc_now
 from shared.language.errors import Unavailable
 from shared.language.events import Event
 from shared.messaging import codec, topology
-from shared.messaging.topology import QueueDeclaration
 from shared.settings import Settings
 
-REPLY_TO = "amq.rabbitmq.reply-to"
 CONNECT_SECONDS = 1.0  # a call waits no longer for a connection that is down
 RETRY_PUBLISH_SECONDS = 8.0  # publishing a failed message, from the connection to the confirm
 CONFIRM_TIMEOUT = 5  # seconds the broker has to confirm a message
@@ -96,7 +94,8 @@ class CallConsumer:
 
     def _prepare(self, channel: Any) -> None:
         # deleted with its last consumer, so that a caller learns at once that the service is not running
-        Queue(self._queue, durable=True, auto_delete=True)(channel).declare()
+        channel.queue_declare(self._queue, durable=True, auto_delete=True)
+        channel.queue_bind(self._queue, topology.CALLS, self._queue)
         channel.basic_qos(0, self._workers, False)
         channel.basic_consume(self._queue, consumer_tag=self._tag, callback=self._on_message)
 
@@ -116,7 +115,7 @@ class CallConsumer:
             if body is not None:
                 properties = {"correlation_id": message.properties["correlation_id"], "delivery_mode": 1}
                 reply = channel.prepare_message(body, properties=properties)
-                channel.basic_publish(reply, exchange="", routing_key=message.properties["reply_to"])
+                channel.basic_publish(reply, exchange=topology.REPLIES, routing_key=message.properties["reply_to"])
             channel.basic_ack(message.delivery_tag)
 
         try:
@@ -131,6 +130,7 @@ class CallPublisher:
 
     def __init__(self, settings: Settings, service: str) -> None:
         self._prefix = settings.broker_prefix
+        self._replies = ""
         self._waiting: dict[str, Waiter] = {}
         self._numbers = count()
         self.connection = BrokerConnection(
@@ -138,7 +138,11 @@ class CallPublisher:
         )
 
     def _prepare(self, channel: Any) -> None:
-        channel.basic_consume(REPLY_TO, no_ack=True, callback=self._on_reply)
+        # a new name each time: RabbitMQ may not have seen yet that the last connection is gone, and its queue with it
+        self._replies = topology.reply_queue_name(self._prefix, uuid4().hex)
+        channel.queue_declare(self._replies, exclusive=True)
+        channel.queue_bind(self._replies, topology.REPLIES, self._replies)
+        channel.basic_consume(self._replies, no_ack=True, callback=self._on_reply)
         channel.events["basic_return"].add(self._on_return)
 
     def _on_reply(self, message: Any) -> None:
@@ -178,7 +182,7 @@ class CallPublisher:
     ) -> None:
         properties = {
             "correlation_id": correlation_id,
-            "reply_to": REPLY_TO,
+            "reply_to": self._replies,
             "delivery_mode": 1,
             "expiration": str(int(deadline * 1000)),
         }
@@ -186,7 +190,7 @@ class CallPublisher:
 
         def publish(channel: Any) -> None:
             message = channel.prepare_message(body, headers=headers, properties=properties)
-            channel.basic_publish(message, exchange="", routing_key=queue, mandatory=True)
+            channel.basic_publish(message, exchange=topology.CALLS, routing_key=queue, mandatory=True)
 
         self.connection.send(publish)
 
@@ -204,7 +208,7 @@ class EventQueues:
     """Takes the events that this service listens to, and retries or parks those that fail."""
 
     def __init__(self, settings: Settings, service: str) -> None:
-        self._settings = settings
+        self._settings, self._service = settings, service
         self.subscriptions: list[Subscription] = []
         self.connection = BrokerConnection(settings.amqp_url, f"{service}.event_consumer", self._prepare)
         self._retries = RetryPublisher(settings.amqp_url, f"{service}.retry_publisher")
@@ -217,14 +221,8 @@ class EventQueues:
             self.connection.cancel(one.queue)
 
     def _prepare(self, channel: Any) -> None:
-        prefix, delays = self._settings.broker_prefix, self._settings.delays
-        for queue in topology.waiting_queues(prefix, delays):
-            declare(channel, queue)
         # for each listener, and there are several
         channel.basic_qos(0, max(2, self._settings.workers // 3), False)
-        for one in self.subscriptions:
-            for queue in topology.listener_queues(prefix, one.queue, one.event):
-                declare(channel, queue)
         for one in self.subscriptions:
             channel.basic_consume(one.queue, consumer_tag=one.queue, callback=self._receiver(one))
 
@@ -251,17 +249,9 @@ class EventQueues:
         if attempt >= len(self._settings.delays):
             metrics.EVENTS.labels(queue, "dead").inc()
             log.error("event_dead", queue=queue, event_id=headers.get(topology.ID))
-        exchange, key = topology.retry_target(self._settings, queue, attempt)
+        exchange, key = topology.retry_target(self._settings, self._service, queue, attempt)
         kept = topology.without_broker_headers(headers) | topology.failure_headers(attempt + 1, error, utc_now())
         return self._retries.publish(body, kept, exchange, key)
-
-
-def declare(channel: Any, queue: QueueDeclaration) -> None:
-    """Declare a queue, and its exchange and binding where it has one."""
-    exchange = Exchange(queue.exchange, type=queue.exchange_type, durable=True) if queue.exchange else None
-    Queue(queue.name, exchange, routing_key=queue.routing_key, durable=True, queue_arguments=dict(queue.arguments))(
-        channel
-    ).declare()
 
 
 class RetryPublisher:

@@ -1,7 +1,8 @@
 """Declares exchanges, queues and bindings on RabbitMQ before anything is published, with pika.
 
-A queue that its service has never declared receives nothing, and the broker drops what no queue wants: so the
-relay and `vssid migrate` declare the queues of all services, also of those that have never run.
+A queue that is missing receives nothing, and the broker drops what no queue wants: so the relay and `vssid migrate`
+declare the queues of all services, also of those that have never run. Services declare none of them: who may
+declare may also delete, and bind a queue to what another service announces.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,9 +26,9 @@ def declare(channel: Any, queues: Iterable[QueueDeclaration], **options: Any) ->
     """
     for queue in queues:
         channel.queue_declare(queue.name, durable=True, arguments=dict(queue.arguments), **options)
-        if queue.exchange:
-            channel.exchange_declare(queue.exchange, queue.exchange_type, durable=True, **options)
-            channel.queue_bind(queue.name, queue.exchange, queue.routing_key, **options)
+        for binding in queue.bindings:
+            channel.exchange_declare(binding.exchange, binding.exchange_type, durable=True, **options)
+            channel.queue_bind(queue.name, binding.exchange, binding.routing_key, **options)
 
 
 def declare_on_broker(settings: Settings, queues: Iterable[QueueDeclaration]) -> None:

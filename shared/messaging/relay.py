@@ -222,7 +222,8 @@ class OutboxRelay(threading.Thread):
     def _carry_batch(self) -> tuple[int, int]:
         with self._engine.begin() as connection:
             waiting = sa.select(outbox).order_by(outbox.c.position).limit(BATCH_SIZE).with_for_update(skip_locked=True)
-            rows = [dict(row) for row in connection.execute(waiting).mappings()]
+            # the outbox says who announces, not the row: no service can speak for another
+            rows = [{**row, "aggregatetype": self.service} for row in connection.execute(waiting).mappings()]
             if not rows:
                 return 0, 0
             assert self._publisher is not None

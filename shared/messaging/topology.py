@@ -3,7 +3,9 @@
 CloudEvents 1.0 in binary mode over AMQP: attributes travel as headers, the body is the event's JSON. One
 exchange a speaker (nameko's convention, so that any nameko service can listen too); the routing key is the
 event's wire name. A failed event waits in a queue for the delay of its attempt, and comes back to the queue that
-its routing key names; after the last attempt it rests in ``<queue>.dead`` with its error.
+its routing key names; after the last attempt it rests in ``<queue>.dead`` with its error. Both ways lead over
+exchanges of the service's own, to which only its own queues are bound: what a service may publish there reaches
+nobody else, whatever routing key or CC header it writes.
 """
 
 import traceback
@@ -26,18 +28,29 @@ OLD_ATTEMPT = "x-round"  # written by version 0.1: read for one release
 QUORUM = {"x-queue-type": "quorum"}
 # a dead-lettered message is handed on with confirms, so that a broker that dies in between loses none
 AT_LEAST_ONCE = {"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}
+# of the exchanges that every broker has: calls and replies each need one to themselves, so that who may call may not
+# reply, and neither may publish to the default exchange, which reaches every queue there is
+CALLS, REPLIES = "amq.topic", "amq.direct"
 DELIVERY_LIMIT = 20  # deliveries without an answer after which a message is parked: it kills its process
 
 
 @dataclass(frozen=True)
-class QueueDeclaration:
-    """A durable queue; ``exchange`` is the one it is bound to, if any."""
+class Binding:
+    """How messages of a durable exchange get into a queue."""
 
+    exchange: str
+    exchange_type: str
+    routing_key: str = ""
+
+
+@dataclass(frozen=True)
+class QueueDeclaration:
+    """A durable queue of a service, and where its messages come from."""
+
+    service: str
     name: str
     arguments: dict[str, Any]
-    exchange: str = ""
-    exchange_type: str = "topic"
-    routing_key: str = ""
+    bindings: tuple[Binding, ...]
 
 
 def exchange_name(prefix: str, speaker: str) -> str:
@@ -49,22 +62,39 @@ def queue_name(prefix: str, service: str, method: str) -> str:
 
 
 def call_queue_name(prefix: str, service: str) -> str:
+    """Return the queue of calls to a service; it is bound to `CALLS` by its own name."""
     return f"{prefix}rpc.{service}"
+
+
+def reply_queue_name(prefix: str, caller: str) -> str:
+    """Return the queue of a caller's replies; it is bound to `REPLIES` by its own name, which nobody can guess."""
+    return f"{prefix}rpc.replies.{caller}"
 
 
 def dead_name(queue: str) -> str:
     return f"{queue}.dead"
 
 
-def waiting_name(prefix: str, delay: float) -> str:
-    return f"{prefix}waiting.{int(delay * 1000)}ms"
+def retries_name(prefix: str, service: str) -> str:
+    """Return the exchange from which a service's own queues get what failed there."""
+    return f"{prefix}{service}.retries"
+
+
+def waiting_name(prefix: str, service: str, delay: float) -> str:
+    """Return the name of a waiting queue, and of the exchange before it."""
+    return f"{prefix}{service}.waiting.{int(delay * 1000)}ms"
 
 
 def event_queues(settings: Settings, listeners: Iterable[tuple[str, str, type[Event]]]) -> list[QueueDeclaration]:
     """Return every queue that events need; ``listeners`` are (service, method, event)."""
-    prefix, found = settings.broker_prefix, waiting_queues(settings.broker_prefix, settings.delays)
-    for service, method, event in listeners:
-        found += listener_queues(prefix, queue_name(prefix, service, method), event)
+    prefix, listening = settings.broker_prefix, list(listeners)
+    found = [
+        _waiting_queue(prefix, service, delay)
+        for service in dict.fromkeys(service for service, _, _ in listening)
+        for delay in settings.delays
+    ]
+    for service, method, event in listening:
+        found += _listener_queues(prefix, service, queue_name(prefix, service, method), event)
     return found
 
 
@@ -74,28 +104,22 @@ def with_dead_queue(queues: Iterable[QueueDeclaration]) -> list[str]:
     return [name for name in names if dead_name(name) in names]
 
 
-def waiting_queues(prefix: str, delays: tuple[float, ...]) -> list[QueueDeclaration]:
-    """Return the queues in which failed events wait, one a delay, shared by all listeners."""
-    return [_waiting_queue(waiting_name(prefix, delay), delay) for delay in delays]
+def _waiting_queue(prefix: str, service: str, delay: float) -> QueueDeclaration:
+    name = waiting_name(prefix, service, delay)
+    expiry = {"x-message-ttl": int(delay * 1000), "x-dead-letter-exchange": retries_name(prefix, service)}
+    return QueueDeclaration(service, name, {**QUORUM, **expiry, **AT_LEAST_ONCE}, (Binding(name, "fanout"),))
 
 
-def _waiting_queue(name: str, delay: float) -> QueueDeclaration:
-    expiry = {"x-message-ttl": int(delay * 1000), "x-dead-letter-exchange": ""}
-    return QueueDeclaration(name, {**QUORUM, **expiry, **AT_LEAST_ONCE}, exchange=name, exchange_type="fanout")
-
-
-def listener_queues(prefix: str, queue: str, event: type[Event]) -> list[QueueDeclaration]:
+def _listener_queues(prefix: str, service: str, queue: str, event: type[Event]) -> list[QueueDeclaration]:
     """Return a listener's dead queue, and its queue, bound to the speaker's exchange."""
-    dead = dead_name(queue)
+    dead, retries = dead_name(queue), retries_name(prefix, service)
     parked = {"x-delivery-limit": DELIVERY_LIMIT, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead}
+    announced = Binding(exchange_name(prefix, event.speaker), "topic", event.name)
     return [
         # not a quorum queue: RabbitMQ 4 drops a message of those after twenty deliveries, and each look is one
-        QueueDeclaration(dead, {"x-queue-type": "classic"}),
+        QueueDeclaration(service, dead, {"x-queue-type": "classic"}, (Binding(retries, "direct", dead),)),
         QueueDeclaration(
-            queue,
-            {**QUORUM, **parked, **AT_LEAST_ONCE},
-            exchange=exchange_name(prefix, event.speaker),
-            routing_key=event.name,
+            service, queue, {**QUORUM, **parked, **AT_LEAST_ONCE}, (announced, Binding(retries, "direct", queue))
         ),
     ]
 
@@ -141,8 +165,9 @@ def failure_headers(attempt: int, error: BaseException, at: datetime) -> dict[st
     return {ATTEMPT: attempt, ERROR: error_summary(error), FAILED_AT: at.isoformat()}
 
 
-def retry_target(settings: Settings, queue: str, attempt: int) -> tuple[str, str]:
+def retry_target(settings: Settings, service: str, queue: str, attempt: int) -> tuple[str, str]:
     """Return exchange and routing key for a message whose attempts so far (this one not counted) are ``attempt``."""
+    prefix = settings.broker_prefix
     if attempt < len(settings.delays):
-        return waiting_name(settings.broker_prefix, settings.delays[attempt]), queue
-    return "", dead_name(queue)
+        return waiting_name(prefix, service, settings.delays[attempt]), queue
+    return retries_name(prefix, service), dead_name(queue)

@@ -7,6 +7,7 @@ from alembic import command
 from alembic.config import Config
 
 from shared.settings import Settings
+from shared.storage.roles import owned_by_its_service, role_of
 
 HERE = Path(__file__).parent
 
@@ -23,10 +24,13 @@ def configuration(service: str, url: str, metadata: sa.MetaData) -> Config:
 
 
 def upgrade(service: str, metadata: sa.MetaData, settings: Settings) -> None:
-    """Create the service's database if it is missing, and bring it to the newest revision."""
+    """Create the service's database, and its role, if they are missing, and bring it to the newest revision."""
     url = settings.database(service)
     create_database(url)
-    command.upgrade(configuration(service, url, metadata), "head")
+    config = configuration(service, url, metadata)
+    config.attributes["role"] = role_of(service, settings)
+    with owned_by_its_service(service, settings):
+        command.upgrade(config, "head")
 
 
 def create_database(url: str) -> None:

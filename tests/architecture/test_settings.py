@@ -16,12 +16,15 @@ from services.gateway.limits import REQUEST_LIMITS
 from shared.settings import Settings
 from tests.architecture.sources import trees
 from vssid import documents
+from vssid.startup import STATEFUL
 
 ROOT = Path(import_module("services").__file__).parents[1]
 COMPOSE = (ROOT / "docker-compose.yml").read_text("utf-8")
 CONTAINERS = yaml.safe_load(COMPOSE)["services"]
 COMPOSE_ONLY = (
     *("POSTGRES_PASSWORD", "HTTPS_HOST", "HTTPS_PORT", "CERTIFICATE_DIR"),
+    *(f"DATABASE_PASSWORD_{name.upper()}" for name in (*STATEFUL, "relay")),
+    *(f"BROKER_PASSWORD_{name.upper()}" for name in ("administrator", *SERVICES, "relay")),
     *("MAILPIT_PORT", "RABBITMQ_CONSOLE_PORT"),
 )
 SETTINGS = {one.name: one for one in dataclasses.fields(Settings)}

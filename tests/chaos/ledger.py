@@ -15,7 +15,7 @@ from tests.support.running import FaultySystem
 from tests.support.waiting import until
 from vssid.documents import listener_queues
 from vssid.people import DemoPerson
-from vssid.startup import STATEFUL
+from vssid.startup import STATEFUL, event_queues
 
 RESTS_WITHIN = 180.0  # seconds a poison event may take through all its attempts
 CHANGING = ("outbox", "idempotency_keys")  # tables that change while nothing happens
@@ -141,7 +141,8 @@ class DeadEvents:
         prefix = system.settings.broker_prefix
         listening = listener_queues(prefix)
         self._queues = [topology.dead_name(queue) for queue in listening]
-        self.living = [*listening, *(topology.waiting_name(prefix, delay) for delay in system.settings.delays)]
+        dead = set(self._queues)
+        self.living = [queue.name for queue in event_queues(system.settings) if queue.name not in dead]
         self._prefix = prefix
         self._dead = RabbitMqDeadLetters(system.settings, listening)
 

@@ -29,7 +29,7 @@ def lose_volume(system, servers):
     with blocking_channel(replace(system.settings, amqp_url=servers.amqp_url)) as channel:
         for queue in queues:
             channel.queue_delete(queue.name)
-        for exchange in {queue.exchange for queue in queues if queue.exchange}:
+        for exchange in {binding.exchange for queue in queues for binding in queue.bindings}:
             channel.exchange_delete(exchange)
     system.broker.heal()
 

@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ class RunningSystem:
     def __init__(self, environment: Mapping[str, str], database_url: str, folder: Path, program: str = PROGRAM) -> None:
         self.environment, self.database_url = dict(environment), database_url
         self.folder, self.program = folder, program
+        self.environment_of: Callable[[str], Mapping[str, str]] = lambda name: self.environment
         self.ports: dict[str, int] = {}
         self.hosts: dict[str, str] = {}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -69,7 +70,8 @@ class RunningSystem:
         """Start a process; `until_ready` waits for it."""
         port, service = self.ports.setdefault(name, free_port()), service_of(name)
         words = ["relay"] if service == "relay" else ["serve", service]
-        environment = {**self.environment, "HTTP_PORT": str(port), "HTTP_HOST": self.hosts.setdefault(name, HOST)}
+        own = {"HTTP_PORT": str(port), "HTTP_HOST": self.hosts.setdefault(name, HOST)}
+        environment = {**self.environment_of(name), **own}
         command = [sys.executable, "-m", self.program, *words]
         self.processes[name] = start(command, environment, self.log_of(name))
 
@@ -114,10 +116,11 @@ class RunningSystem:
 
     def command(self, *words: str) -> str:
         """Run the operators' command; return what it printed."""
-        command = [sys.executable, "-m", PROGRAM, *words]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        return _run_command(self.environment, words)
+
+    def command_in(self, name: str, *words: str) -> str:
+        """Run the operators' command as in the container of a process; return what it printed."""
+        return _run_command(self.environment_of(name), words)
 
     # its people
 
@@ -167,6 +170,13 @@ class RunningSystem:
         until(self.is_quiet, "every event is carried and every message is settled", seconds, pause=0.5)
 
 
+def _run_command(environment: Mapping[str, str], words: Sequence[str]) -> str:
+    command = [sys.executable, "-m", PROGRAM, *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 class FaultySystem(RunningSystem):
     """A system whose broker, database and carriers fail at will."""
 
@@ -188,9 +198,14 @@ class FaultySystem(RunningSystem):
 
 @contextmanager
 def running_system(
-    servers: Servers, folder: Path, processes: Sequence[str] = PROCESSES, program: str = PROGRAM, **settings: str
+    servers: Servers,
+    folder: Path,
+    processes: Sequence[str] = PROCESSES,
+    program: str = PROGRAM,
+    before: Callable[[FaultySystem], None] = lambda _: None,
+    **settings: str,
 ) -> Iterator[FaultySystem]:
-    """Start a whole system; end it and delete everything of it afterwards."""
+    """Start a whole system; end it and delete everything of it afterwards. ``before`` is called first."""
     with (
         throwaway_environment(servers, folder) as environment,
         MailRecorder() as mails,
@@ -213,6 +228,7 @@ def running_system(
         system = FaultySystem(
             {**environment, **quick, **settings}, environment["DATABASE_URL"], folder, program, proxies, texts, mails
         )
+        before(system)
         with started(system, processes):
             yield system
 

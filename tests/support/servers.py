@@ -26,6 +26,7 @@ from urllib.parse import unquote, urlsplit
 import pika
 import pika.exceptions
 import psycopg2
+import pytest
 from psycopg2 import sql
 
 COMPOSE = ("docker", "compose", "-f", str(Path(__file__).with_name("servers.yml")))
@@ -156,6 +157,35 @@ def delete_prefix(servers: Servers, prefix: str) -> bool:
     return True
 
 
+def import_definitions(servers: Servers, definitions: str) -> None:
+    """Give RabbitMQ users and their permissions; skip the test where nobody may.
+
+    The users' names must begin with a throwaway prefix.
+    """
+    rabbitmqctl = _rabbitmqctl(servers.amqp_url)
+    if rabbitmqctl is None:
+        pytest.skip("RabbitMQ's administration is out of reach: be root where it runs, or let compose start it")
+    _run([*rabbitmqctl, "--silent", "import_definitions"], given=definitions)
+
+
+def delete_users(servers: Servers, prefix: str) -> None:
+    """Delete the users of RabbitMQ whose names begin with ``prefix``."""
+    rabbitmqctl = _rabbitmqctl(servers.amqp_url)
+    if rabbitmqctl is None or not PREFIX.fullmatch(prefix):
+        raise ValueError(f"{prefix!r} is not a throwaway prefix of a broker in reach")
+    for line in _run([*rabbitmqctl, "--silent", "list_users"]).splitlines():
+        if line.startswith(prefix):
+            _run([*rabbitmqctl, "--silent", "delete_user", line.split()[0]])
+
+
+def drop_roles(database_url: str) -> None:
+    """Drop the databases of ``fresh_database_url`` and the roles that are called like them and ``_<service>``."""
+    name = urlsplit(database_url).path[1:]
+    drop_databases(database_url)
+    for (each,) in _execute(database_url, "SELECT rolname FROM pg_roles WHERE starts_with(rolname, %s)", (f"{name}_",)):
+        _execute(database_url, sql.SQL("DROP ROLE {}").format(sql.Identifier(each)))
+
+
 def _find(kind: Kind) -> str:
     named = os.environ.get(kind.variable)
     if named:
@@ -240,7 +270,8 @@ def _start_postgresql(installed_by_us: bool) -> str:
         raise Missing(f"PostgreSQL runs on port {port} and lets no test in: set DATABASE_URL")
     role = (
         "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'vssid_tests') THEN "
-        "CREATE ROLE vssid_tests LOGIN CREATEDB PASSWORD 'vssid_tests'; END IF; END $$"
+        "CREATE ROLE vssid_tests LOGIN CREATEDB PASSWORD 'vssid_tests'; END IF; END $$; "
+        "ALTER ROLE vssid_tests CREATEROLE"
     )
     _run(["su", "postgres", "-c", f"psql -q -v ON_ERROR_STOP=1 -p {port}"], given=role)
     return f"postgresql://vssid_tests:vssid_tests@127.0.0.1:{port}/postgres"

@@ -6,6 +6,7 @@ from typing import Any
 
 from services import SERVICES
 from shared.framework.consumers import EventConsumer
+from shared.framework.rpc import Rpc, RpcProxyProvider
 from shared.language.events import Event
 from shared.messaging import topology
 from vssid.startup import service_class
@@ -26,6 +27,20 @@ def listeners() -> list[tuple[str, str, type[Event]]]:
         for name, entrypoint in entrypoints(service)
         if isinstance(entrypoint, EventConsumer)
     ]
+
+
+def answering() -> list[str]:
+    """Return the services that answer calls."""
+    return [one for one in SERVICES if any(isinstance(entrypoint, Rpc) for _, entrypoint in entrypoints(one))]
+
+
+def calling() -> list[str]:
+    """Return the services that call others."""
+    return [one for one in SERVICES if inspect.getmembers(service_class(one), _is_proxy)]
+
+
+def _is_proxy(member: Any) -> bool:
+    return isinstance(member, RpcProxyProvider)
 
 
 def listener_queues(prefix: str) -> list[str]:

@@ -10,6 +10,8 @@ with engine.connect() as connection:
     if connection.dialect.name == "postgresql":
         # several containers may start at once; the second waits and then finds nothing to do
         connection.execute(sa.text("SELECT pg_advisory_lock(72616)"))
+        if config.attributes.get("role"):
+            connection.execute(sa.text(f'SET ROLE "{config.attributes["role"]}"'))
         connection.commit()
     context.configure(
         connection=connection, target_metadata=config.attributes["metadata"], transaction_per_migration=True
