@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 ERASED_WITHIN = timedelta(days=1)  # after the end of a declaration nobody decided, or that was withdrawn
+ANNOUNCED_LIFETIME = timedelta(hours=20)  # of events that the broker has confirmed, in case it loses them
 LONGEST_DAYS = 36_500
 
 

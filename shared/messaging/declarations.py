@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pika
-from pika.exceptions import AMQPError
+from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 from shared.language.errors import Unavailable
 from shared.messaging.topology import QueueDeclaration
@@ -42,6 +42,30 @@ def declare_on_broker(settings: Settings, queues: Iterable[QueueDeclaration]) ->
             declare(channel, queues)
         except AMQPError as error:
             raise Unavailable(dependency="broker") from error
+
+
+def has_exchange(settings: Settings, name: str) -> bool:
+    """Say whether the broker knows an exchange.
+
+    Raises:
+        Unavailable: the broker does not answer.
+    """
+    with blocking_channel(settings) as channel:
+        try:
+            channel.exchange_declare(name, passive=True)
+        except ChannelClosedByBroker:
+            return False
+    return True
+
+
+def declare_exchange(settings: Settings, name: str) -> None:
+    """Declare an exchange that nothing is bound to.
+
+    Raises:
+        Unavailable: the broker does not answer.
+    """
+    with blocking_channel(settings) as channel:
+        channel.exchange_declare(name, "fanout", durable=True)
 
 
 @contextmanager

@@ -49,16 +49,17 @@ def permissions(
     services = dict.fromkeys([*answering, *(service for service, _, _ in listeners)])
     return {
         ADMINISTRATOR: Permissions(*([(ANYTHING,)] * 5)),
-        RELAY: _relay(topology.event_queues(settings, listeners)),
+        RELAY: _relay(prefix, topology.event_queues(settings, listeners)),
         **{name: _caller(prefix, answering) for name in calling},
         **{name: _service(settings, name, listeners, name in answering) for name in services},
     }
 
 
-def _relay(queues: Iterable[QueueDeclaration]) -> Permissions:
+def _relay(prefix: str, queues: Iterable[QueueDeclaration]) -> Permissions:
     """Everything about events, for it declares them on an empty broker, and operators replay dead ones with it."""
     names = {queue.name for queue in queues}
     exchanges = {binding.exchange for queue in queues for binding in queue.bindings}
+    exchanges |= {topology.volume_name(prefix, queue.service) for queue in queues}
     everything = _exactly(*sorted(names | exchanges))
     return Permissions(everything, (*everything, *_exactly(DEFAULT_EXCHANGE)), everything)
 

@@ -17,22 +17,35 @@ from pika.exceptions import AMQPError
 
 from shared import logs, metrics
 from shared.language.clock import utc_now
+from shared.language.errors import Unavailable
+from shared.language.retention import ANNOUNCED_LIFETIME
 from shared.messaging import codec, topology
-from shared.messaging.declarations import declare
+from shared.messaging.declarations import declare, declare_exchange, has_exchange
 from shared.messaging.topology import QueueDeclaration
 from shared.settings import Settings
 from shared.storage.database import NAMING, make_engine
-from shared.storage.outbox import outbox_table
+from shared.storage.outbox import announced_table, outbox_table
 
 BATCH_SIZE = 500  # events published before the confirms are awaited
 OPEN_SECONDS = 15.0  # connecting, and declaring every queue on an empty broker
 CONFIRM_SECONDS = 10.0  # a broker that does not confirm in this time is given up, and the connection with it
 POLL_SECONDS = 1.0  # between two looks where nobody notifies
 BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0)  # seconds before each further attempt after a failure
-BROKER_ERRORS = (AMQPError, OSError)
+FORGET_SECONDS = 60.0  # between two deletions of what was announced long ago
+BROKER_ERRORS = (AMQPError, OSError, Unavailable)
 
 log = logs.log(__name__)
 outbox = outbox_table(sa.MetaData(naming_convention=NAMING))
+announced = announced_table(sa.MetaData(naming_convention=NAMING))
+
+
+_carried = (
+    sa.delete(outbox).where(outbox.c.position.in_(sa.bindparam("carried", expanding=True))).returning(*outbox.c)
+).cte("carried")
+MOVE = sa.insert(announced).from_select([*outbox.c.keys(), "announced_at"], sa.select(_carried, sa.func.now()))
+FORGET = sa.delete(announced).where(
+    announced.c.announced_at < sa.func.now() - sa.bindparam("lifetime", type_=sa.Interval)
+)
 
 
 class BrokerUnresponsive(Exception):
@@ -175,6 +188,7 @@ class OutboxRelay(threading.Thread):
         self._publisher: ConfirmingPublisher | None = None
         self._listening: Any = None
         self._failures = 0
+        self._forgotten = -FORGET_SECONDS
         self.stopping = threading.Event()
         self.state = "starting"
 
@@ -184,6 +198,7 @@ class OutboxRelay(threading.Thread):
                 self._carry_all()
                 self._set_state("ok")
                 self._failures = 0
+                self._forget()
                 self._wait_for_more()
             except (*BROKER_ERRORS, BrokerUnresponsive) as error:
                 self._recover("broker", error)
@@ -211,6 +226,7 @@ class OutboxRelay(threading.Thread):
         """Carry until the outbox is empty, or what is left cannot be routed."""
         if self._publisher is None or self._publisher.is_gone:
             self._publisher = ConfirmingPublisher(self._settings.amqp_url, self._settings.broker_prefix, self._queues)
+            self._announce_again()
         while not self.stopping.is_set():
             took, carried = self._carry_batch()
             metrics.RELAYED.labels(self.service).inc(carried)
@@ -222,14 +238,46 @@ class OutboxRelay(threading.Thread):
     def _carry_batch(self) -> tuple[int, int]:
         with self._engine.begin() as connection:
             waiting = sa.select(outbox).order_by(outbox.c.position).limit(BATCH_SIZE).with_for_update(skip_locked=True)
-            # the outbox says who announces, not the row: no service can speak for another
-            rows = [{**row, "aggregatetype": self.service} for row in connection.execute(waiting).mappings()]
+            rows = [dict(row) for row in connection.execute(waiting).mappings()]
             if not rows:
                 return 0, 0
-            assert self._publisher is not None
-            carried = self._publisher.publish(rows)
-            connection.execute(sa.delete(outbox).where(outbox.c.position.in_(carried)))
+            carried = self._publish(rows)
+            connection.execute(MOVE, {"carried": carried})
         return len(rows), len(carried)
+
+    def _publish(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+        assert self._publisher is not None
+        # the outbox says who announces, not the row: no service can speak for another
+        return self._publisher.publish([{**row, "aggregatetype": self.service} for row in rows])
+
+    def _announce_again(self) -> None:
+        """Publish what was confirmed lately once more, if the broker has lost its volume since (decision 0021).
+
+        Whoever has heard it already does nothing: listeners are repeat-safe. The broker is known again only when it
+        has everything.
+        """
+        known = topology.volume_name(self._settings.broker_prefix, self.service)
+        if has_exchange(self._settings, known):
+            return
+        events, position = 0, -1
+        while rows := self._kept_after(position):
+            events, position = events + len(self._publish(rows)), rows[-1]["position"]
+        declare_exchange(self._settings, known)
+        if events:
+            log.warning("events_announced_again", outbox=self.service, events=events)
+
+    def _kept_after(self, position: int) -> list[dict[str, Any]]:
+        kept = sa.select(announced).where(announced.c.position > position).order_by(announced.c.position)
+        with self._engine.connect() as connection:
+            return [dict(row) for row in connection.execute(kept.limit(BATCH_SIZE)).mappings()]
+
+    def _forget(self) -> None:
+        """Delete what was announced so long ago that every consumer has it."""
+        if time.monotonic() - self._forgotten < FORGET_SECONDS:
+            return
+        with self._engine.begin() as connection:
+            connection.execute(FORGET, {"lifetime": ANNOUNCED_LIFETIME})
+        self._forgotten = time.monotonic()
 
     def _wait_for_more(self) -> None:
         """Wait until the service notifies, or for a second."""

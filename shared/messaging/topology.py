@@ -98,6 +98,11 @@ def event_queues(settings: Settings, listeners: Iterable[tuple[str, str, type[Ev
     return found
 
 
+def volume_name(prefix: str, service: str) -> str:
+    """Return the exchange by which the relay of an outbox knows a broker again; nothing is published to it."""
+    return f"{prefix}relay.{service}"
+
+
 def with_dead_queue(queues: Iterable[QueueDeclaration]) -> list[str]:
     """Return the names of the listeners' queues among these."""
     names = [queue.name for queue in queues]

@@ -19,7 +19,7 @@ from shared.settings import read as read_settings
 from shared.storage import idempotency
 from shared.storage.columns import insert_on
 from shared.storage.idempotency import JsonAnswer, idempotency_keys_table
-from shared.storage.outbox import outbox_table
+from shared.storage.outbox import announced_table, outbox_table
 from shared.storage.serials import serials_table
 
 NAMING = {
@@ -39,7 +39,7 @@ Handler = Callable[Concatenate[Session, P], Result]
 def mapping() -> registry:
     """Return the registry of a service's tables, with those that every service has in it."""
     tables = registry(metadata=sa.MetaData(naming_convention=NAMING))
-    for table in (outbox_table, idempotency_keys_table, serials_table):
+    for table in (outbox_table, announced_table, idempotency_keys_table, serials_table):
         table(tables.metadata)
     return tables
 

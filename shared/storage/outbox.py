@@ -29,6 +29,17 @@ def outbox_table(metadata: sa.MetaData) -> sa.Table:
     )
 
 
+def announced_table(metadata: sa.MetaData) -> sa.Table:
+    """Events that the broker has confirmed, kept for a time: a broker that lost its volume gets them again."""
+    return sa.Table(
+        "announced",
+        metadata,
+        sa.Column("position", BigId, primary_key=True, autoincrement=False),
+        *(sa.Column(one.name, one.type, nullable=False) for one in list(outbox_table(sa.MetaData()).c)[1:]),
+        sa.Column("announced_at", UtcDateTime, nullable=False, index=True),
+    )
+
+
 def announce(session: Session, event: Event) -> None:
     """Write the event into the outbox, so that it is told if and only if this transaction commits."""
     session.execute(

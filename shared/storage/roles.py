@@ -94,7 +94,11 @@ def _hand_over(connection: sa.Connection, role: str) -> None:
 
 
 def _open_outbox(connection: sa.Connection, role: str, relay: str) -> None:
-    """Let the relay take rows of the outbox; PostgreSQL locks rows only for those who may update a column."""
+    """Let the relay move rows of the outbox to what was announced, and forget those.
+
+    PostgreSQL locks rows only for those who may update a column.
+    """
     connection.execute(sa.text(f'SET ROLE "{role}"'))
     connection.execute(sa.text(f'GRANT USAGE ON SCHEMA public TO "{relay}"'))
     connection.execute(sa.text(f'GRANT SELECT, DELETE, UPDATE (position) ON outbox TO "{relay}"'))
+    connection.execute(sa.text(f'GRANT SELECT, INSERT, DELETE ON announced TO "{relay}"'))

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from shared.messaging import topology
 from shared.messaging.declarations import blocking_channel
 from tests.support.running import running_system
 from tests.support.waiting import until
 from vssid.smoke import AGENCY
-from vssid.startup import event_queues
+from vssid.startup import STATEFUL, event_queues
 from vssid.walk import Walk
 
 SEED = 20230901
@@ -29,7 +30,8 @@ def lose_volume(system, servers):
     with blocking_channel(replace(system.settings, amqp_url=servers.amqp_url)) as channel:
         for queue in queues:
             channel.queue_delete(queue.name)
-        for exchange in {binding.exchange for queue in queues for binding in queue.bindings}:
+        known = {topology.volume_name(system.settings.broker_prefix, service) for service in STATEFUL}
+        for exchange in {binding.exchange for queue in queues for binding in queue.bindings} | known:
             channel.exchange_delete(exchange)
     system.broker.heal()
 
@@ -37,6 +39,7 @@ def lose_volume(system, servers):
 def test_a_declaration_reaches_services_that_start_for_the_first_time_after_it(system, servers):
     (before, after) = system.prepare(SEED, 2)
     declared = [Walk(system.url).submit(before, AGENCY)]
+    until(lambda: system.count("registration", "outbox") == 0, "RabbitMQ has it, and nobody has heard it")
     lose_volume(system, servers)
     declared.append(Walk(system.url).submit(after, AGENCY))
     until(lambda: system.count("registration", "outbox") == 0, "the outbox is carried")
@@ -45,7 +48,25 @@ def test_a_declaration_reaches_services_that_start_for_the_first_time_after_it(s
         system.start(name)
     for name in LATER:
         system.until_ready(name)
-    number = declared[1]["number"]
-    until(lambda: system.count("approval", "reviews", f"number = '{number}'") == 1, "the review is open")
-    until(lambda: after.phone in {sms.to for sms in system.texts.messages()}, "the applicant is told")
+    numbers = sorted((one["number"],) for one in declared)
+    until(lambda: sorted(system.rows("approval", "SELECT number FROM reviews")) == numbers, "both reviews are open")
+    told = sorted([before.phone, after.phone])
+    until(lambda: sorted(sms.to for sms in system.texts.messages()) == told, "both applicants are told")
+    assert '"events_announced_again"' in system.log_of("relay").read_text("utf-8")
+
+
+def test_a_broker_that_lost_its_volume_after_all_was_heard_changes_nothing(system, servers):
+    """Everything is announced again, and everybody has heard it already."""
+    system.until_quiet()
+    before = system.rows("approval", "SELECT number, status, version FROM reviews"), len(system.texts.messages())
+    lose_volume(system, servers)
+    again = '"events_announced_again"'
+    until(lambda: system.log_of("relay").read_text("utf-8").count(again) >= 2, "the relay announces again")
+    for name in (*FIRST, *LATER):
+        system.until_ready(name)
+    system.until_quiet()
+    assert (
+        system.rows("approval", "SELECT number, status, version FROM reviews"),
+        len(system.texts.messages()),
+    ) == before
     assert system.dead() == []

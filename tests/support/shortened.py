@@ -14,6 +14,7 @@ def main() -> None:
     """Shorten the times, before anything that uses them is loaded, and run the command."""
     seconds = float(os.environ[VARIABLE])
     retention.ERASED_WITHIN = timedelta(seconds=seconds)
+    retention.ANNOUNCED_LIFETIME = timedelta(seconds=seconds / 2)
     retry.ENDED_LIFETIME = timedelta(seconds=seconds / 2)
     command.main()
 
