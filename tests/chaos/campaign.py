@@ -19,7 +19,7 @@ from tests.chaos.ledger import Ledger, balance
 from tests.chaos.receipts import Receipts
 from tests.chaos.schedule import CARRIERS, Fault
 from tests.chaos.watch import Watch
-from tests.support.running import FaultySystem, running_system
+from tests.support.running import PROCESSES, FaultySystem, running_system
 from tests.support.servers import Servers
 from tests.support.waiting import until
 
@@ -133,7 +133,8 @@ def run(servers: Servers, seed: int, count: int, rate: float, say: Callable[[str
         clock = folder / "clock"
         clockwork.set_clock(clock, 0)
         fixed[clockwork.VARIABLE] = str(clock)
-        with running_system(servers, folder, program=clockwork.__name__, **fixed) as system:
+        there = [name for name in PROCESSES if name != schedule.LATECOMER]
+        with running_system(servers, folder, there, program=clockwork.__name__, **fixed) as system:
             return _run(
                 system, EventInjector(servers.amqp_url, system.settings.broker_prefix), seed, count, rate, began, tell
             )

@@ -37,6 +37,16 @@ def strike(system: FaultySystem, fault: Fault) -> str:
     return how
 
 
+def _first_start(system: FaultySystem, fault: Fault) -> str:
+    system.start(fault.target)
+    return "had never run, started"
+
+
+def _lose_volume(system: FaultySystem, fault: Fault) -> str:
+    system.lose_volume()
+    return "connections ended, every queue and exchange of events deleted"
+
+
 def _kill(system: FaultySystem, fault: Fault) -> str:
     system.restart(fault.target)
     return "SIGKILL, started again"
@@ -203,6 +213,8 @@ def _blind(system: FaultySystem, fault: Fault) -> str:
 
 
 DAMAGES: dict[Kind, Callable[[FaultySystem, Fault], str]] = {
+    Kind.FIRST_START: _first_start,
+    Kind.LOSE_VOLUME: _lose_volume,
     Kind.KILL: _kill,
     Kind.TERMINATE: _terminate,
     Kind.FREEZE: _freeze,

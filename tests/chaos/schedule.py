@@ -18,6 +18,8 @@ POISON_EVERY = 100
 class Kind(StrEnum):
     """The ways things go wrong."""
 
+    FIRST_START = "first start"
+    LOSE_VOLUME = "lose volume"
     KILL = "kill"
     TERMINATE = "terminate"
     FREEZE = "freeze"
@@ -58,6 +60,7 @@ class Poison:
     body: str
 
 
+LATECOMER = "notification"  # has never run until a third of the declarations have begun; its queues fill meanwhile
 SERVERS = ("broker", "database")
 CARRIERS = ("sms", "mail")
 SECONDS = {  # how long a fault lasts, from and to; the others are over as soon as they are done
@@ -82,22 +85,29 @@ BODIES = ("", "not JSON", "[]", "{}", '{"number": "no declaration at all"}', '{"
 
 
 def faults(seed: int, count: int) -> list[Fault]:
-    """Return the faults of a run, in their order."""
+    """Return the faults of a run, in their order; a first start and the loss of the broker's volume come first."""
     chance = random.Random(f"faults {seed} {count}")
     chosen = chance.sample(MENU, min(max(FEWEST, count // EVERY), len(MENU)))
-    step = count / (len(chosen) + 1)
-    places = [round(step * (place + chance.uniform(-0.25, 0.25))) for place in range(1, len(chosen) + 1)]
-    return [
+    first = [Fault(count // 3, Kind.FIRST_START, LATECOMER, 0.0), Fault(count // 2, Kind.LOSE_VOLUME, "broker", 0.0)]
+    step = (count - first[-1].after) / (len(chosen) + 1)
+    places = [
+        first[-1].after + round(step * (place + chance.uniform(-0.25, 0.25))) for place in range(1, len(chosen) + 1)
+    ]
+    others = [
         Fault(after, kind, target, _seconds(chance, kind, count))
         for after, (kind, target) in zip(places, chosen, strict=True)
     ]
+    return [*first, *others]
 
 
 def poison(seed: int, count: int) -> list[Poison]:
-    """Return the poison of a run, one for every hundred declarations, in its order."""
+    """Return the poison of a run, one for every hundred declarations, in its order.
+
+    It comes when the broker has lost its volume: dead events would be lost with that.
+    """
     chance = random.Random(f"poison {seed} {count}")
     queues = sorted(listener_queues(""))
-    places = sorted(chance.randrange(count) for _ in range(max(1, count // POISON_EVERY)))
+    places = sorted(chance.randrange(2 * count // 3, count) for _ in range(max(1, count // POISON_EVERY)))
     return [
         Poison(after, f"poison-{seed}-{place}", chance.choice(queues), chance.choice(BODIES))
         for place, after in enumerate(places)

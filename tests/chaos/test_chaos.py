@@ -24,15 +24,21 @@ def test_another_seed_gives_another_schedule():
 
 def test_a_whole_run_does_everything_there_is_to_do():
     whole = schedule.faults(1, 10_000)
-    assert {(one.kind, one.target) for one in whole} == set(schedule.MENU)
+    assert {(one.kind, one.target) for one in whole} == {
+        *schedule.MENU,
+        (schedule.Kind.FIRST_START, schedule.LATECOMER),
+        (schedule.Kind.LOSE_VOLUME, "broker"),
+    }
     assert [one.after for one in whole] == sorted(one.after for one in whole)
     assert whole[0].after > 0 and whole[-1].after < 10_000
     assert len(schedule.poison(1, 10_000)) == 100
 
 
-def test_three_faults_and_poison_among_three_hundred_declarations_leave_the_ledger_balanced(servers):
+def test_three_faults_a_first_start_a_lost_volume_and_poison_among_three_hundred_declarations_leave_the_ledger_balanced(
+    servers,
+):
     run = campaign.run(servers, SEED, COUNT, RATE, print)
     print(*report.tables(run), sep="\n")
     assert [line for line in run.ledger.lines if not line.holds] == []
-    assert len(run.costs) == schedule.FEWEST
+    assert len(run.costs) == schedule.FEWEST + 2  # and a first start, and a lost volume
     assert len(run.ledger.lines) > 20

@@ -1,15 +1,10 @@
 """Nothing is lost where queues are missing: a service that never ran, a broker that lost its volume."""
 
-from dataclasses import replace
-
 import pytest
 
-from shared.messaging import topology
-from shared.messaging.declarations import blocking_channel
 from tests.support.running import running_system
 from tests.support.waiting import until
 from vssid.smoke import AGENCY
-from vssid.startup import STATEFUL, event_queues
 from vssid.walk import Walk
 
 SEED = 20230901
@@ -23,24 +18,11 @@ def system(servers, tmp_path_factory):
         yield started
 
 
-def lose_volume(system, servers):
-    """Take the broker away, delete every queue and exchange of events, and bring it back."""
-    queues = event_queues(system.settings)
-    system.broker.cut()
-    with blocking_channel(replace(system.settings, amqp_url=servers.amqp_url)) as channel:
-        for queue in queues:
-            channel.queue_delete(queue.name)
-        known = {topology.volume_name(system.settings.broker_prefix, service) for service in STATEFUL}
-        for exchange in {binding.exchange for queue in queues for binding in queue.bindings} | known:
-            channel.exchange_delete(exchange)
-    system.broker.heal()
-
-
-def test_a_declaration_reaches_services_that_start_for_the_first_time_after_it(system, servers):
+def test_a_declaration_reaches_services_that_start_for_the_first_time_after_it(system):
     (before, after) = system.prepare(SEED, 2)
     declared = [Walk(system.url).submit(before, AGENCY)]
     until(lambda: system.count("registration", "outbox") == 0, "RabbitMQ has it, and nobody has heard it")
-    lose_volume(system, servers)
+    system.lose_volume()
     declared.append(Walk(system.url).submit(after, AGENCY))
     until(lambda: system.count("registration", "outbox") == 0, "the outbox is carried")
 
@@ -55,11 +37,11 @@ def test_a_declaration_reaches_services_that_start_for_the_first_time_after_it(s
     assert '"events_announced_again"' in system.log_of("relay").read_text("utf-8")
 
 
-def test_a_broker_that_lost_its_volume_after_all_was_heard_changes_nothing(system, servers):
+def test_a_broker_that_lost_its_volume_after_all_was_heard_changes_nothing(system):
     """Everything is announced again, and everybody has heard it already."""
     system.until_quiet()
     before = system.rows("approval", "SELECT number, status, version FROM reviews"), len(system.texts.messages())
-    lose_volume(system, servers)
+    system.lose_volume()
     again = '"events_announced_again"'
     until(lambda: system.log_of("relay").read_text("utf-8").count(again) >= 2, "the relay announces again")
     for name in (*FIRST, *LATER):

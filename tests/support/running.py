@@ -11,12 +11,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg2
 
+from shared.messaging import topology
+from shared.messaging.declarations import blocking_channel
 from shared.settings import Settings, read
 from shared.storage.seals import new_key
 from tests.support.processes import HOST, free_port, kill, start, status_of
@@ -26,7 +29,7 @@ from tests.support.servers import Servers, delete_prefix, drop_databases, fresh_
 from tests.support.waiting import SECONDS, until
 from vssid import smoke
 from vssid.people import DemoPerson
-from vssid.startup import STATEFUL
+from vssid.startup import STATEFUL, event_queues
 from vssid.walk import Walk
 
 PROCESSES = (*STATEFUL, "gateway", "relay")
@@ -189,11 +192,27 @@ class FaultySystem(RunningSystem):
         proxies: Mapping[str, Proxy],
         texts: TwilioRecorder,
         mails: MailRecorder,
+        broker_url: str,
     ) -> None:
         super().__init__(environment, database_url, folder, program)
         self.proxies, self.texts, self.mails = proxies, texts, mails
+        self.broker_url = broker_url  # past the proxy
         self.broker, self.database = proxies["broker"], proxies["database"]
         self.recorders: dict[str, Recorder[Any]] = {"sms": texts, "mail": mails}
+
+    def lose_volume(self) -> None:
+        """Take the broker away, delete every queue and exchange of events, and bring it back."""
+        queues = event_queues(self.settings)
+        known = {topology.volume_name(self.settings.broker_prefix, service) for service in STATEFUL}
+        self.broker.cut()
+        try:
+            with blocking_channel(replace(self.settings, amqp_url=self.broker_url)) as channel:
+                for queue in queues:
+                    channel.queue_delete(queue.name)
+                for exchange in {binding.exchange for queue in queues for binding in queue.bindings} | known:
+                    channel.exchange_delete(exchange)
+        finally:
+            self.broker.heal()
 
 
 @contextmanager
@@ -226,7 +245,14 @@ def running_system(
         }
         proxies = {"broker": broker, "database": database}
         system = FaultySystem(
-            {**environment, **quick, **settings}, environment["DATABASE_URL"], folder, program, proxies, texts, mails
+            {**environment, **quick, **settings},
+            environment["DATABASE_URL"],
+            folder,
+            program,
+            proxies,
+            texts,
+            mails,
+            servers.amqp_url,
         )
         before(system)
         with started(system, processes):
