@@ -27,7 +27,12 @@ CODES: dict[str, Any] = {"required": REQUIRED, "null": NULL, "invalid": WRONG_TY
 LONGEST_MOBILE, LONGEST_EMAIL = 20, 254
 # A character with its marks: a few letters of Vietnam's languages (ơ̆, ư̆) have no composed form
 CHARACTER = r"[^\W\d_][\u0300-\u036f]*"
-NAME = re.compile(rf"(?:{CHARACTER})+(?:[ .'’-]+(?:{CHARACTER})+)*\.?")
+# Characters one after another; a usual word is matched in one step, and usual names have a pattern of their own that is
+# matched in a third of the time: imports check millions
+WORD = r"[^\W\d_]+(?:[\u0300-\u036f][^\W\d_]*)*"
+LATIN = "[A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff]"
+USUAL_NAME = re.compile(rf"{LATIN}+(?: {LATIN}+)*")
+NAME = re.compile(rf"{WORD}(?:[ .'’-]+{WORD})*\.?")
 ADDRESS_LINE = re.compile(rf"(?:{CHARACTER}|\d|[ ,./()&#:+-]|(?<=\w)['’](?=[^\W\d_]))+")
 # What JSON Schema can say of the two: its \W is ASCII only, so it names the ASCII characters they never have
 NAME_CHARACTERS = r"[^\x00-\x1f!-&(-,/-@\[-`{-\x7f]+"
@@ -210,7 +215,7 @@ class Name(Text):
     """A person's name: letters of any script, spaces, and the few signs that names have."""
 
     def __init__(self, longest: int = 100, **options: Any) -> None:
-        super().__init__(longest, checks=[Matches(NAME_CHARACTERS, "not_a_name"), _is_name], **options)
+        super().__init__(longest, checks=[Matches(NAME_CHARACTERS, "not_a_name"), _check_name], **options)
 
 
 class AddressLine(Text):
@@ -221,9 +226,16 @@ class AddressLine(Text):
         super().__init__(longest, checks=checks, **options)
 
 
-def _is_name(text: str) -> None:
-    if not NAME.fullmatch(text) or _has_numerals(text) or DOTTED.search(text) or HOST.search(text):
+def _check_name(text: str) -> None:
+    if not is_name(text) or DOTTED.search(text) or HOST.search(text):
         raise refuse("not_a_name")
+
+
+def is_name(text: str) -> bool:
+    """Say whether a text has only what names have."""
+    if USUAL_NAME.fullmatch(text):
+        return True
+    return NAME.fullmatch(text) is not None and not _has_numerals(text)
 
 
 def _is_address_line(text: str) -> None:

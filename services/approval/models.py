@@ -449,13 +449,6 @@ def person_registered(session: Session, insurance_code: str) -> Person | None:
     return Person(**row) if row else None
 
 
-def put_people(session: Session, people: list[dict[str, Any]]) -> None:
-    """Add people to the register, or bring known ones up to date."""
-    row = _insert_on(session, register_people)
-    updated = {column.name: row.excluded[column.name] for column in register_people.c if not column.primary_key}
-    session.execute(row.on_conflict_do_update(index_elements=["insurance_code"], set_=updated), people)
-
-
 def lock_journal(session: Session) -> Head:
     """Return where the journal ends, and let nobody else append to it until this transaction ends.
 

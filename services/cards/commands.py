@@ -1,6 +1,7 @@
 """What operators do at the cards service: keep who is in which group, and what each group is entitled to."""
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ from services.cards import models
 from services.cards.domain import BEST_FIRST, Payer
 from shared.language.clock import utc_now, vietnam_day
 from shared.language.values import INSURANCE_CODE
+from shared.storage.csv_rows import ImportFormat, Row, read_day
 from shared.storage.database import open_database
-from shared.storage.imports import ImportRefused, Row, open_csv, read_day, read_rows
+from shared.storage.imports import import_file
+from shared.storage.refused_rows import RowRefused, shown
 
 PARTICIPATION = ("insurance_code", "group_code", "valid_from")
 BENEFIT_LEVEL = ("group_code", "name", "payer", "level", "valid_from")
@@ -44,15 +47,10 @@ def import_groups(file: Path) -> None:
     Columns: insurance_code, group_code, valid_from, and optionally valid_to (YYYY-MM-DD, the last day).
     A row with a known code, group and first day replaces the old one. All rows are imported, or none.
     """
-    with open_csv(file) as lines:
-        rows = [(line, _participation(line, row)) for line, row in read_rows(lines, PARTICIPATION, OPTIONAL)]
-    with open_database("cards", models.metadata).begin() as session:
-        known = models.group_codes(session)
-        for line, row in rows:
-            if row["group_code"] not in known:
-                raise ImportRefused.at(line, f"no group is called {row['group_code']!r}")
-            models.put_participation(session, row)
-    click.echo(f"{len(rows)} participations imported")
+    database = open_database("cards", models.metadata)
+    convert = partial(_participation, database.query(models.group_codes))
+    form = ImportFormat("participations", models.participations, PARTICIPATION, OPTIONAL, convert=convert)
+    import_file(database, form, file)
 
 
 @groups.command("list")
@@ -73,41 +71,39 @@ def import_levels(file: Path) -> None:
     valid_from, and optionally valid_to (YYYY-MM-DD, the last day). Of two rows in force the one that began
     later counts, so a new level needs one row only. All rows are imported, or none.
     """
-    with open_csv(file) as lines:
-        rows = [_benefit_level(line, row) for line, row in read_rows(lines, BENEFIT_LEVEL, OPTIONAL)]
-    with open_database("cards", models.metadata).begin() as session:
-        for row in rows:
-            models.put_benefit_level(session, row)
-    click.echo(f"{len(rows)} benefit levels imported")
+    form = ImportFormat("benefit levels", models.benefit_levels, BENEFIT_LEVEL, OPTIONAL, convert=_benefit_level)
+    import_file(open_database("cards", models.metadata), form, file)
 
 
-def _participation(line: int, row: Row) -> dict[str, Any]:
+def _participation(known_groups: set[str], row: Row) -> dict[str, Any]:
     if not INSURANCE_CODE.fullmatch(row["insurance_code"]):
-        raise ImportRefused.at(line, f"{row['insurance_code']!r} is not an insurance code of ten digits")
-    return {"insurance_code": row["insurance_code"], "group_code": row["group_code"], **_period(line, row)}
+        raise RowRefused(f"{shown(row['insurance_code'])} is not an insurance code of ten digits")
+    if row["group_code"] not in known_groups:
+        raise RowRefused(f"no group is called {shown(row['group_code'])}")
+    return {"insurance_code": row["insurance_code"], "group_code": row["group_code"], **_period(row)}
 
 
-def _benefit_level(line: int, row: Row) -> dict[str, Any]:
+def _benefit_level(row: Row) -> dict[str, Any]:
     if not GROUP_CODE.fullmatch(row["group_code"]):
-        raise ImportRefused.at(line, f"{row['group_code']!r} is not a group code of two capital letters")
+        raise RowRefused(f"{shown(row['group_code'])} is not a group code of two capital letters")
     if not row["name"]:
-        raise ImportRefused.at(line, "the name is missing")
+        raise RowRefused("the name is missing")
     if row["payer"] not in list(Payer):
-        raise ImportRefused.at(line, f"{row['payer']!r} is not one of {', '.join(Payer)}")
+        raise RowRefused(f"{shown(row['payer'])} is not one of {', '.join(Payer)}")
     if row["level"] not in LEVELS:
-        raise ImportRefused.at(line, f"{row['level']!r} is not a benefit level from 1 to 5")
+        raise RowRefused(f"{shown(row['level'])} is not a benefit level from 1 to 5")
     return {
         "group_code": row["group_code"],
         "name": row["name"],
         "payer": row["payer"],
         "level": int(row["level"]),
-        **_period(line, row),
+        **_period(row),
     }
 
 
-def _period(line: int, row: Row) -> dict[str, Any]:
-    first = read_day(line, row["valid_from"])
-    last = read_day(line, row["valid_to"]) if row["valid_to"] else None
+def _period(row: Row) -> dict[str, Any]:
+    first = read_day(row["valid_from"])
+    last = read_day(row["valid_to"]) if row["valid_to"] else None
     if last is not None and last < first:
-        raise ImportRefused.at(line, "valid_to lies before valid_from")
+        raise RowRefused("valid_to lies before valid_from")
     return {"valid_from": first, "valid_to": last}

@@ -96,20 +96,3 @@ def benefits_on(session: Session, day: date) -> dict[str, Benefit]:
 def group_codes(session: Session) -> set[str]:
     """Return the codes of all groups that ever had a benefit level."""
     return set(session.scalars(sa.select(benefit_levels.c.group_code)))
-
-
-def put_participation(session: Session, row: dict[str, Any]) -> None:
-    _put(session, participations, row)
-
-
-def put_benefit_level(session: Session, row: dict[str, Any]) -> None:
-    _put(session, benefit_levels, row)
-
-
-def _put(session: Session, table: sa.Table, row: dict[str, Any]) -> None:
-    """Add a dated row, or bring the one that begins on the same day up to date."""
-    same = sa.and_(*(column == row[column.name] for column in table.primary_key))
-    if session.execute(sa.select(sa.literal(1)).select_from(table).where(same)).first() is None:
-        session.execute(sa.insert(table).values(**row))
-    else:
-        session.execute(sa.update(table).where(same).values(**row))

@@ -1,6 +1,5 @@
 """What operators do at the registration service: keep the list of agencies."""
 
-from collections.abc import Iterable
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -11,11 +10,11 @@ import click
 from services.registration import models
 from services.registration.domain.places import province_code
 from shared.language.values import AGENCY_CODE
+from shared.storage.csv_rows import ImportFormat, Row, read_day
 from shared.storage.database import open_database
-from shared.storage.imports import ImportRefused, Row, open_csv, read_day, read_rows
+from shared.storage.imports import import_file, keep_rows
+from shared.storage.refused_rows import RowRefused, shown
 
-REQUIRED = ("code", "name", "province_code")
-OPTIONAL = ("address", "opened_on", "closed_on", "note")
 FIRST_DAY = date(1995, 2, 16)  # Vietnam Social Security was founded
 
 
@@ -32,43 +31,38 @@ def import_agencies(file: Path) -> None:
     Columns: code, name, province_code, and optionally address, opened_on, closed_on (YYYY-MM-DD), note.
     All rows are imported, or none.
     """
-    with open_csv(file) as lines:
-        click.echo(f"{keep_agencies(lines)} agencies imported")
+    import_file(open_database("registration", models.metadata), AGENCIES, file)
 
 
-def keep_starter_list() -> int:
+def keep_starter_list() -> None:
     """Put the agencies that come with the project in place; what operators changed since stays."""
-    listed = (files("services.registration") / "agencies.csv").read_text(encoding="utf-8")
-    return keep_agencies(listed.splitlines(), known_ones=False)
+    listed = (files("services.registration") / "agencies.csv").read_text(encoding="utf-8").splitlines()
+    keep_rows(open_database("registration", models.metadata), AGENCIES, listed, known_ones=False)
 
 
-def keep_agencies(lines: Iterable[str], *, known_ones: bool = True) -> int:
-    """Keep the agencies of a CSV file; return how many.
-
-    Raises:
-        ImportRefused: a row cannot be used; nothing was kept.
-    """
-    rows = [_agency(line, row) for line, row in read_rows(lines, REQUIRED, OPTIONAL)]
-    with open_database("registration", models.metadata).begin() as session:
-        for row in rows:
-            models.put_agency(session, row, known_ones=known_ones)
-    return len(rows)
-
-
-def _agency(line: int, row: Row) -> dict[str, Any]:
+def _agency(row: Row) -> dict[str, Any]:
     province = province_code(row["province_code"])
     if not AGENCY_CODE.fullmatch(row["code"]):
-        raise ImportRefused.at(line, f"code {row['code']!r} is not three or five digits")
+        raise RowRefused(f"code {shown(row['code'])} is not three or five digits")
     if province is None:
-        raise ImportRefused.at(line, f"{row['province_code']!r} is not one of today's provinces")
+        raise RowRefused(f"{shown(row['province_code'])} is not one of today's provinces")
     if not row["name"]:
-        raise ImportRefused.at(line, "the name is missing")
+        raise RowRefused("the name is missing")
     return {
         "code": row["code"],
         "name": row["name"],
         "province_code": province,
         "address": row["address"] or None,
-        "opened_on": read_day(line, row["opened_on"]) if row["opened_on"] else FIRST_DAY,
-        "closed_on": read_day(line, row["closed_on"]) if row["closed_on"] else None,
+        "opened_on": read_day(row["opened_on"]) if row["opened_on"] else FIRST_DAY,
+        "closed_on": read_day(row["closed_on"]) if row["closed_on"] else None,
         "note": row["note"] or None,
     }
+
+
+AGENCIES = ImportFormat(
+    "agencies",
+    models.agencies,
+    required=("code", "name", "province_code"),
+    optional=("address", "opened_on", "closed_on", "note"),
+    convert=_agency,
+)

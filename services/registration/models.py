@@ -247,12 +247,3 @@ def open_agencies(
         query = query.where(agencies.c.province_code == province_code)
     # SQLAlchemy's column names are a subclass of str, which JSON does not accept as keys
     return [{str(name): value for name, value in row.items()} for row in session.execute(query).mappings()]
-
-
-def put_agency(session: Session, agency: dict[str, Any], *, known_ones: bool = True) -> None:
-    """Add an agency; bring a known one up to date only where ``known_ones`` says so."""
-    known = session.execute(sa.select(agencies.c.code).where(agencies.c.code == agency["code"])).first()
-    if known is None:
-        session.execute(sa.insert(agencies).values(**agency))
-    elif known_ones:
-        session.execute(sa.update(agencies).where(agencies.c.code == agency["code"]).values(**agency))

@@ -136,8 +136,8 @@ class Database:
         try:
             with session, session.begin():
                 yield session
-        except (OperationalError, PoolTimeout) as error:
-            raise _unavailable() from error
+        except (OperationalError, PoolTimeout, engine.dialect.loaded_dbapi.OperationalError) as error:
+            raise _unavailable() from error  # the driver's own error comes from COPY
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise _unavailable() from error

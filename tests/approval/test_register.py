@@ -2,10 +2,11 @@
 
 import unicodedata
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
-from services.approval.domain.register import Match, Person, check_person, compare, is_birth_date
+from services.approval.domain.register import Match, Person, check_person, compare, is_birth_date, was_born_by
 from shared.language.errors import Refused
 from tests.support.people import INSURANCE_CODE
 
@@ -74,3 +75,18 @@ def test_a_birth_date_is_a_day_or_a_year(text):
 )
 def test_anything_else_is_no_birth_date(text):
     assert not is_birth_date(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("2026-08-03", True),
+        ("2026", True),
+        ("1900", True),
+        ("2026-08-04", False),
+        ("2027", False),
+        ("1899-12-31", False),
+    ],
+)
+def test_nobody_was_born_in_the_future_or_before_1900(text, right):
+    assert was_born_by(text, date(2026, 8, 3)) is right

@@ -30,7 +30,7 @@ def issue(database, *, at=AT, **changes) -> Card:
 def join(database, group_code, first, last=None):
     row = {"insurance_code": PERSON, "group_code": group_code, "valid_from": first, "valid_to": last}
     with database.begin() as session:
-        models.put_participation(session, row)
+        session.execute(sa.insert(models.participations), [row])
 
 
 def test_a_new_account_gets_a_card_and_it_is_announced(database):
@@ -130,7 +130,7 @@ def test_the_near_poor_are_on_level_two_from_the_first_minute_of_2026_in_vietnam
 def test_a_level_that_begins_later_replaces_the_one_before(database):
     row = {"group_code": "GD", "name": "hộ gia đình", "payer": "household", "valid_to": None}
     with database.begin() as session:
-        models.put_benefit_level(session, {**row, "level": 3, "valid_from": date(2026, 8, 3)})
+        session.execute(sa.insert(models.benefit_levels), [{**row, "level": 3, "valid_from": date(2026, 8, 3)}])
     assert issue(database, at=AT - timedelta(days=1)).benefit_level == 4
     assert issue(database, account_id="account-2").benefit_level == 3
 

@@ -2,6 +2,8 @@
 
 from datetime import date, timedelta
 
+import sqlalchemy as sa
+
 from services.registration import models
 from services.registration.domain.declaration import Applicant, Declaration
 from services.registration.domain.upload import Upload
@@ -22,7 +24,7 @@ AGENCY_ROW = {
 
 def add_agency_and_pictures(database):
     with database.begin() as session:
-        models.put_agency(session, AGENCY_ROW)
+        session.execute(sa.insert(models.agencies), [AGENCY_ROW])
         session.add_all(upload(purpose, upload_id) for purpose, upload_id in PHOTOS.items())
 
 

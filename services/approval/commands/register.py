@@ -1,25 +1,29 @@
 """What operators do with the household register."""
 
+import re
 import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import click
 
 from services.approval import clients, models
-from services.approval.domain.register import is_birth_date
+from services.approval.domain.register import is_birth_date, was_born_by
 from shared import settings
-from shared.forms import NAME
-from shared.language.text import tidy
+from shared.forms import is_name
+from shared.language.clock import utc_now, vietnam_day
 from shared.language.values import INSURANCE_CODE, Gender
+from shared.storage.csv_rows import ImportFormat
 from shared.storage.database import open_database
-from shared.storage.imports import ImportRefused, open_csv, read_rows
+from shared.storage.imports import import_file, keep_rows
+from shared.storage.staging import Counts
 
 COLUMNS = ("insurance_code", "full_name", "birth_date", "gender", "id_number")
-BATCH_SIZE = 1000  # people written by one statement
+ID_NUMBER = re.compile(r"[0-9A-Za-z]{0,12}")
+DAYS_KEPT = 50_000  # dates of birth whose check is remembered
 
 
 @click.group()
@@ -35,8 +39,7 @@ def import_register(file: Path) -> None:
     Columns: insurance_code, full_name, birth_date (YYYY-MM-DD or YYYY), gender (male or female), id_number.
     All rows are imported, or none.
     """
-    with open_csv(file) as lines:
-        click.echo(f"{keep_people(lines)} people imported")
+    import_file(open_database("approval", models.metadata), _people(), file)
 
 
 @register.command("check")
@@ -71,34 +74,24 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def keep_people(lines: Iterable[str]) -> int:
-    """Keep the people of a CSV file; return how many.
+def keep_people(lines: Iterable[str]) -> Counts:
+    """Keep the people of a CSV file.
 
     Raises:
         ImportRefused: a row cannot be used; nothing was kept.
     """
-    people, count = _people(lines), 0
-    with open_database("approval", models.metadata).begin() as session:
-        while batch := list(islice(people, BATCH_SIZE)):
-            models.put_people(session, batch)
-            count += len(batch)
-    return count
+    return keep_rows(open_database("approval", models.metadata), _people(), lines)
 
 
-def _people(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    for line, row in read_rows(lines, COLUMNS):
-        person = {column: tidy(value) for column, value in row.items()}
-        faults = [name for name, right in _checks(person).items() if not right]
-        if faults:
-            raise ImportRefused.at(line, f"{', '.join(faults)} not usable; nothing was imported")
-        yield {**person, "id_number": person["id_number"] or None}
-
-
-def _checks(person: dict[str, str]) -> dict[str, bool]:
-    return {
-        "insurance_code": bool(INSURANCE_CODE.fullmatch(person["insurance_code"])),
-        "full_name": bool(NAME.fullmatch(person["full_name"])) and len(person["full_name"]) <= 100,
-        "birth_date": is_birth_date(person["birth_date"]),
-        "gender": person["gender"] in list(Gender),
-        "id_number": len(person["id_number"]) <= 12,
-    }
+def _people() -> ImportFormat:
+    today = vietnam_day(utc_now())
+    # everybody alive shares fewer dates of birth than that
+    is_possible = lru_cache(DAYS_KEPT)(lambda text: is_birth_date(text) and was_born_by(text, today))
+    rules = (
+        ("insurance_code", INSURANCE_CODE.fullmatch, "is not ten digits"),
+        ("full_name", is_name, "is not a name"),
+        ("birth_date", is_possible, "is no birth date (YYYY-MM-DD or YYYY)"),
+        ("gender", set(Gender).__contains__, "is not male or female"),
+        ("id_number", ID_NUMBER.fullmatch, "is not up to twelve letters and digits"),
+    )
+    return ImportFormat("people", models.register_people, COLUMNS, rules=rules)

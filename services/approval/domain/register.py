@@ -7,6 +7,8 @@ from enum import StrEnum
 from shared.language.errors import Refused
 from shared.language.text import same_text
 
+EARLIEST_BIRTH = "1900"  # older ones are a spreadsheet's zero, or a slip
+
 
 @dataclass(frozen=True)
 class Person:
@@ -27,6 +29,11 @@ def is_birth_date(text: str) -> bool:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False
+
+
+def was_born_by(birth_date: str, today: date) -> bool:
+    """Say whether somebody with this date of birth, a day or a year, can live and is born already."""
+    return EARLIEST_BIRTH <= birth_date <= today.isoformat()
 
 
 class Match(StrEnum):
