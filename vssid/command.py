@@ -86,7 +86,10 @@ def migrate() -> None:
 @vssid.command()
 @click.argument("file", type=click.File("w", atomic=True))
 def definitions(file: IO[str]) -> None:
-    """Write RabbitMQ's definitions to FILE (-: standard output): a user for each process, and what it may do."""
+    """Write RabbitMQ's definitions to FILE (-: standard output): a user for each process, and what it may do.
+
+    Everybody may read the file: RabbitMQ runs as another user, and of passwords it holds salted hashes.
+    """
     import json
 
     from shared import settings
@@ -94,6 +97,7 @@ def definitions(file: IO[str]) -> None:
     from vssid import startup
 
     configured = settings.read()
+    os.umask(0o022)
     json.dump(permissions.definitions(configured, startup.broker_permissions(configured)), file, indent=1)
 
 

@@ -2,6 +2,7 @@
 
 import re
 import stat
+import subprocess
 from importlib import import_module
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from deploy.environment import complete
+from tests.support.processes import COMMAND, inherited
 
 ROOT = Path(import_module("services").__file__).parents[1]
 COMPOSE = (ROOT / "docker-compose.yml").read_text("utf-8")
@@ -50,6 +52,15 @@ def test_the_image_of_the_services_is_built_on_a_pinned_one():
 def test_nobody_is_guest_and_no_password_has_a_default():
     assert "guest" not in COMPOSE
     assert re.findall(r"\$\{[A-Z_]*(?:PASSWORD|SEAL_KEY|LINK_KEY)[A-Z_]*(?!:\?)[:}-][^?]", COMPOSE) == []
+
+
+def test_rabbitmq_which_runs_as_another_user_can_read_its_definitions(tmp_path):
+    file = tmp_path / "definitions.json"
+    names = ("administrator", "registration", "approval", "notification", "cards", "gateway", "relay")
+    environment = inherited() | {"BROKER_USERS": " ".join(f"{name}:secret-of-{name}" for name in names)}
+    subprocess.run([COMMAND, "definitions", file], env=environment, check=True, capture_output=True, timeout=60)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o644
+    assert "secret-of" not in file.read_text("utf-8")
 
 
 def test_each_secret_goes_to_those_who_need_it():
