@@ -13,7 +13,7 @@ from shared.messaging import permissions, topology
 from tests.support.running import running_system, service_of
 from tests.support.servers import delete_users, drop_roles, import_definitions
 from tests.support.waiting import until
-from vssid.smoke import AGENCY, people
+from vssid.smoke import AGENCY
 from vssid.startup import STATEFUL, broker_permissions, event_queues
 from vssid.walk import Walk
 
@@ -110,8 +110,7 @@ def answer_to(system, role, statement, database):
 
 
 def test_a_declaration_goes_its_whole_way_with_each_process_as_itself(system):
-    system.command_in("approval", "smoke", "prepare", "--seed", str(SEED), "--count", "1")
-    (person,) = people(SEED, 1)
+    (person,) = system.prepare(SEED, 1)
     walk = Walk(system.url, as_officer=system.officer(SEED))
     declared = walk.submit(person, AGENCY)
     walk.approve(declared)
@@ -244,10 +243,10 @@ def test_a_service_owns_every_table_of_its_database(system, name):
 
 
 @pytest.mark.parametrize("name", STATEFUL)
-def test_the_relay_reads_and_changes_nothing_but_outboxes(system, name):
+def test_the_relay_reads_and_changes_nothing_but_what_is_announced(system, name):
     tables = [table for (table,) in system.rows(name, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
     read = {table for table in tables if answer_to(system, "relay", f"SELECT 1 FROM {table}", name) == ""}
-    assert read == {"outbox"}
+    assert read == {"outbox", "announced"}
     refusals = {
         statement: answer_to(system, "relay", statement, name)
         for statement in (

@@ -128,8 +128,9 @@ class RunningSystem:
     # its people
 
     def prepare(self, seed: int, count: int) -> list[DemoPerson]:
-        """Add invented people to the register, and an officer; return the people."""
-        self._passwords[seed] = self.command("smoke", "prepare", "--seed", str(seed), "--count", str(count)).strip()
+        """Add invented people to the register, and an officer, as approval may; return the people."""
+        words = ("smoke", "prepare", "--seed", str(seed), "--count", str(count))
+        self._passwords[seed] = self.command_in("approval", *words).strip()
         return smoke.people(seed, count)
 
     def officer(self, seed: int) -> Walk:
