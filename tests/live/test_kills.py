@@ -10,7 +10,7 @@ from tests.support.waiting import until
 from vssid.smoke import AGENCY
 from vssid.walk import Walk
 
-DECLARATIONS = int(os.environ.get("LIVE_N", "200"))
+DECLARATIONS = int(os.environ.get("LIVE_N", "100"))
 VICTIMS = ("approval", "registration", "notification", "relay")
 SEED = 20201116
 IN_THE_START = 0.1  # share of the processes found starting that are killed all the same
