@@ -18,7 +18,7 @@ REJECTION = ("rejection", {"reason": "Ảnh không rõ"})
 
 def test_of_two_decisions_at_the_same_instant_one_stands(system):
     people = system.prepare(SEED, RACES)
-    system.prepare(SECOND, 0)
+    system.prepare(SECOND, 1)
     officer = system.officer(SEED)
     with ThreadPoolExecutor(6) as pool:
         declared = list(pool.map(lambda one: Walk(system.url).submit(one, AGENCY), people))
