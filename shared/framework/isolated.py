@@ -202,7 +202,10 @@ def work(sock: socket.socket) -> None:
         signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)  # past it SIGPROF ends this process
         reply = _reply(*msgspec.msgpack.decode(frame, type=tuple[str, list[Any]]))
         signal.setitimer(signal.ITIMER_PROF, 0)
-        send(sock, reply)
+        try:
+            send(sock, reply)
+        except OSError:  # our parent is gone
+            return
 
 
 def load(module: str) -> bool:

@@ -94,7 +94,7 @@ class EmbeddedSystem:
         """Fill the household register, and add the officers."""
         register = self.folder / "register.csv"
         register.write_text(register_csv(), encoding="utf-8")
-        assert f"{len(KNOWN)} people" in self.command("register", "import", str(register))
+        assert f"people: {len(KNOWN)} added" in self.command("register", "import", str(register))
         for officer in (OFFICER, COLLEAGUE, STRANGER):
             self.add_officer(officer)
 
