@@ -45,7 +45,7 @@ from shared.language.retention import Retention
 from shared.language.values import PICTURE_SUFFIXES, DeclarationKind, Purpose, Status, masked_phone, new_id, upload_key
 from shared.settings import SettingsError
 from shared.storage.database import Database
-from shared.storage.passwords import NOBODY, hash_password, hashed_form, normal_form
+from shared.storage.passwords import NOBODY, hash_password, matching_form, normal_form
 from shared.storage.quotas import forget_quotas
 from shared.storage.seals import BrokenSeal, Seal
 from shared.storage.signatures import Signer
@@ -74,20 +74,19 @@ class Approval(Service):
         """Open a session; the password is compared outside of any transaction, in a thread."""
         checked = forms.read(SignInForm, form)
         found = self.database.run(officer.begin_sign_in, checked["username"], caller, at=utc_now())
-        hashed = in_thread(hashed_form, found.password_hash if found else NOBODY, checked["password"])
-        if found is None or hashed is None:
+        password = in_thread(matching_form, found.password_hash if found else NOBODY, checked["password"])
+        if found is None or password is None:
             if found is not None:
                 self.database.run(officer.refuse_sign_in, found, at=utc_now())
             raise Unauthenticated("wrong_credentials")
-        proof = Proof(self._hash_to_keep(found, hashed), *self._second_factor(found, checked["otp"], caller))
+        proof = Proof(self._hash_to_keep(found, password), *self._second_factor(found, checked["otp"], caller))
         token = new_token()
         opened = self.database.run(officer.finish_sign_in, found, proof, caller, token, at=utc_now())
         return OfficerSessionView.of(opened, token=token)
 
-    def _hash_to_keep(self, found: Officer, hashed: str) -> str:
+    def _hash_to_keep(self, found: Officer, password: str) -> str:
         """Return the hash of a password, a new one where the old one is of another form (up to 0.2)."""
-        wanted = normal_form(hashed)
-        return found.password_hash if hashed == wanted else in_thread(hash_password, wanted)
+        return found.password_hash if password == normal_form(password) else in_thread(hash_password, password)
 
     def _second_factor(self, found: Officer, otp: str | None, caller: str) -> tuple[str | None, str | None]:
         """Return the secret of the officer's authenticator and the code that was given.

@@ -2,13 +2,16 @@
 
 import dataclasses
 import typing
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Any
 
 import msgspec
 
 from shared.language.events import EVENTS, Event
 from shared.language.retention import Retention
+from shared.messaging import topology
 
 CONTENT_TYPE = "application/json"
 UNREADABLE_LIFETIME = timedelta(days=10)  # of what cannot be read and may name a person: as long as S59 allows
@@ -37,14 +40,20 @@ def decode(name: str, body: str | bytes) -> Event:
     return _in_utc(_decoder(name).decode(body))
 
 
-def kept_until(name: str, body: str | bytes, since: str | None, retention: Retention) -> datetime | None:
-    """Return until when an event that nobody could handle is kept.
+def is_overdue(headers: Mapping[str, Any], body: str | bytes, retention: Retention, at: datetime) -> bool:
+    """Say whether an event that nobody could handle may be kept no longer, for the person in it.
 
-    One that cannot be read is kept for as long from ``since``, an ISO time; None where that is missing too.
+    One that does not say when it is from is kept.
     """
+    until = _kept_until(headers, body, retention)
+    return until is not None and until <= at
+
+
+def _kept_until(headers: Mapping[str, Any], body: str | bytes, retention: Retention) -> datetime | None:
     try:
-        return decode(name, body).kept_until(retention)
+        return decode(str(headers.get(topology.TYPE)), body).kept_until(retention)
     except Exception:  # whatever is wrong with what somebody else may have written
+        since = headers.get(topology.TIME) or headers.get(topology.FAILED_AT)
         return datetime.fromisoformat(since) + UNREADABLE_LIFETIME if since else None
 
 

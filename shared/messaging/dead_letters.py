@@ -18,7 +18,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared import logs
 from shared.language.clock import utc_now
 from shared.language.errors import Unavailable
-from shared.language.retention import Retention
 from shared.messaging import codec, embedded, topology
 from shared.messaging.declarations import blocking_channel
 from shared.messaging.embedded import deliveries
@@ -64,17 +63,6 @@ def open_dead_letters(settings: Settings, queues: Iterable[str]) -> DeadLetters:
     return EmbeddedDeadLetters(settings) if settings.embedded else RabbitMqDeadLetters(settings, queues)
 
 
-def is_overdue(retention: Retention, at: datetime) -> Chosen:
-    """Return what chooses the dead events that may lie no longer."""
-
-    def chosen(event: DeadEvent) -> bool:
-        name, since = str(event.headers.get(topology.TYPE)), topology.time_of(event.headers)
-        until = codec.kept_until(name, event.body, since, retention)
-        return until is not None and until <= at
-
-    return chosen
-
-
 class DeadLetterSweeper(threading.Thread):
     """Drops dead events once the persons they name must be forgotten, whoever looks after them or not (D7)."""
 
@@ -89,7 +77,10 @@ class DeadLetterSweeper(threading.Thread):
 
     def _sweep(self) -> bool:
         try:
-            dropped = self._dead_letters.drop(is_overdue(self._retention, self._now()))
+            now = self._now()
+            dropped = self._dead_letters.drop(
+                lambda event: codec.is_overdue(event.headers, event.body, self._retention, now)
+            )
         except (Unavailable, AMQPError, OSError, SQLAlchemyError) as error:
             log.warning("dead_events_not_swept", error=type(error).__name__)
             return False

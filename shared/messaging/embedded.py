@@ -183,14 +183,11 @@ class EventCarrier:
     def _drop_overdue(self, at: datetime) -> int:
         with self._file.begin() as session:
             rows = session.execute(sa.select(deliveries).where(deliveries.c.dead)).mappings().all()
-            overdue = [row["position"] for row in rows if self._is_overdue(row, at)]
+            overdue = [
+                row["position"] for row in rows if codec.is_overdue(row["headers"], row["body"], self._retention, at)
+            ]
             session.execute(sa.delete(deliveries).where(deliveries.c.position.in_(overdue)))
         return len(overdue)
-
-    def _is_overdue(self, row: Any, at: datetime) -> bool:
-        headers = row["headers"]
-        until = codec.kept_until(headers[topology.TYPE], row["body"], topology.time_of(headers), self._retention)
-        return until is not None and until <= at
 
     def _collect(self, database: Database) -> None:
         """Move announced events into the queues of their listeners; each is copied before it is deleted."""

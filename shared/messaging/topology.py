@@ -147,11 +147,6 @@ def without_broker_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in headers.items() if not name.startswith("x-")}
 
 
-def time_of(headers: Mapping[str, Any]) -> str | None:
-    """Return when a message was announced, or at least when it failed, as an ISO time."""
-    return headers.get(TIME) or headers.get(FAILED_AT)
-
-
 def attempt_of(headers: Mapping[str, Any]) -> int:
     """Return how many attempts at this message have failed."""
     return int(headers.get(ATTEMPT, headers.get(OLD_ATTEMPT, 0)))

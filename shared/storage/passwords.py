@@ -28,7 +28,7 @@ def hash_drawn_password(password: str) -> str:
     return _drawn.hash(password)
 
 
-def hashed_form(stored: str, given: str) -> str | None:
+def matching_form(stored: str, given: str) -> str | None:
     """Return the form of ``given`` that the hash was made of, or None where it is another password's.
 
     Up to 0.2 officers' passwords were hashed as they came, and compared in NFC without spaces around.
@@ -39,7 +39,7 @@ def hashed_form(stored: str, given: str) -> str | None:
 
 def is_password(stored: str, given: str) -> bool:
     """Say whether ``given`` is the password behind the hash."""
-    return hashed_form(stored, given) is not None
+    return matching_form(stored, given) is not None
 
 
 def _is_hash_of(stored: str, form: str) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from shared.language.events import EVENTS
 from shared.language.retention import Retention, read_retention
-from shared.messaging import codec
+from shared.messaging import codec, topology
 from tests.support import events
 from tests.support.events import AT
 
@@ -43,21 +43,27 @@ def test_a_kind_is_kept_as_long_as_it_says_and_the_others_as_usual():
     assert (KEPT.of("child"), KEPT.of("register")) == (30 * DAY, 90 * DAY)
 
 
+def is_kept_until(until, headers, body):
+    before = codec.is_overdue(headers, body, KEPT, until - timedelta(seconds=1))
+    return (before, codec.is_overdue(headers, body, KEPT, until)) == (False, True)
+
+
 @pytest.mark.parametrize("name", EVENTS)
 def test_an_event_is_kept_no_longer_than_the_declaration_keeps_its_person(name):
     if not hasattr(events, name):
         pytest.skip("an event without a person, of which there is no example")
     example = getattr(events, name)()
-    assert codec.kept_until(name, codec.encode(example), None, KEPT) == UNTIL[name]
+    assert is_kept_until(UNTIL[name], {topology.TYPE: name}, codec.encode(example))
 
 
 def test_an_approval_is_kept_as_long_as_its_kind():
     approved = events.declaration_approved(kind="child")
-    assert codec.kept_until(approved.name, codec.encode(approved), None, KEPT) == AT + 30 * DAY
+    assert is_kept_until(AT + 30 * DAY, {topology.TYPE: approved.name}, codec.encode(approved))
 
 
 @pytest.mark.parametrize("body", ["", "null", "not JSON", '{"declaration_id": "1"}'])
 def test_what_cannot_be_read_is_kept_as_long_as_a_declaration_lives(body):
     for name in ("declaration_submitted", "an_event_of_another_version", "None"):
-        assert codec.kept_until(name, body, AT.isoformat(), KEPT) == AT + 10 * DAY
-        assert codec.kept_until(name, body, None, KEPT) is None
+        for since in (topology.TIME, topology.FAILED_AT):
+            assert is_kept_until(AT + 10 * DAY, {topology.TYPE: name, since: AT.isoformat()}, body)
+        assert not codec.is_overdue({topology.TYPE: name}, body, KEPT, AT + 36_500 * DAY)
