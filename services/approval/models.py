@@ -8,8 +8,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from services.approval.domain.journal import SESSION_ID_LENGTH, Act, Entry, Head, Root, root_of
-from services.approval.domain.officer import IDLE_LIFETIME, USE_PRECISION, Officer, OfficerSession
+from services.approval.domain.journal import Act, Entry, Head, Root, root_of
+from services.approval.domain.officer import (
+    IDLE_LIFETIME,
+    SESSION_ID_LENGTH,
+    USE_PRECISION,
+    Officer,
+    OfficerSession,
+    session_id_of,
+)
 from services.approval.domain.register import Person
 from services.approval.domain.review import Dossier, Review, Standing
 from services.approval.domain.sign_in import AddressAttempts, SignInAttempts
@@ -109,7 +116,7 @@ sign_in_attempts = sa.Table(
 officer_sessions = sa.Table(
     "officer_sessions",
     metadata,
-    sa.Column("session_id", sa.String(36), primary_key=True),
+    sa.Column("session_id", sa.String(SESSION_ID_LENGTH), primary_key=True),
     sa.Column("token_hash", sa.String(64), nullable=False, unique=True),
     sa.Column("username", sa.String(60), sa.ForeignKey("officers.username"), nullable=False, index=True),
     sa.Column("address", sa.String(64), nullable=False),
@@ -480,7 +487,7 @@ def record(
         number=review.number if review else "",
         detail=detail,
         address=logs.caller(),
-        session_id=hashed_token[:SESSION_ID_LENGTH],
+        session_id=session_id_of(hashed_token),
         request_id=logs.request_id(),
         previous=head.hash,
     )

@@ -126,12 +126,12 @@ def test_an_authenticator_is_told_whose_secret_it_is():
 
 @pytest.fixture
 def opened():
-    return open_session(officer(), "session-1", "token", "203.0.113.7", AT)
+    return open_session(officer(), "token", "203.0.113.7", AT)
 
 
 def test_a_session_lasts_a_working_day_and_keeps_the_token_as_a_hash(opened):
     assert opened == OfficerSession(
-        session_id="session-1",
+        session_id="3c469e9d6c5875d3",
         token_hash="3c469e9d6c5875d37a43f353d4f88e61fcf812c66eee3457465a40b0da4153e0",
         username="canbo.mau",
         address="203.0.113.7",
@@ -144,7 +144,7 @@ def test_a_session_lasts_a_working_day_and_keeps_the_token_as_a_hash(opened):
 def test_a_session_ends_with_its_officer():
     until = AT + timedelta(hours=2)
     short = officer(expires_at=until)
-    assert open_session(short, "session-1", "token", "203.0.113.7", AT).expires_at == until
+    assert open_session(short, "token", "203.0.113.7", AT).expires_at == until
     assert (short.has_expired(until - timedelta(microseconds=1)), short.has_expired(until)) == (False, True)
     assert not officer().has_expired(AT)
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from services.approval import models
 from services.approval.commands.officer import keep_officer, officer
-from services.approval.domain.officer import PERMISSIONS, Officer, Permission, Role
+from services.approval.domain.officer import PERMISSIONS, Officer, Permission, Role, session_id_of, token_hash
 from services.approval.domain.sign_in import Proof
 from services.approval.handlers import officer as handlers
 from services.approval.handlers.review import open_review, receive_declaration
@@ -172,9 +172,9 @@ def test_sessions_are_listed_and_ended(database):
     add("canbo.hai", *AGENCY)
     sign_in(database)
     (line,) = run("sessions")[1].splitlines()
-    assert line.split("\t")[:2] + line.split("\t")[4:] == ["session of token", NAME, ADDRESS]
+    assert line.split("\t")[:2] + line.split("\t")[4:] == [session_id_of(token_hash("token")), NAME, ADDRESS]
     assert run("sessions", "canbo.hai", "--end") == (0, "0 sessions ended\n")
-    assert sessions(database) == ["session of token"]
+    assert sessions(database) == [session_id_of(token_hash("token"))]
     assert run("sessions", NAME, "--end") == (0, f"{line}\n1 sessions ended\n")
     assert sessions(database) == []
 

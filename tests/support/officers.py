@@ -22,7 +22,7 @@ def add_officer(
 
 def add_session(session: Session, officer: Officer, token: str, at: datetime) -> OfficerSession:
     """Sign an officer in."""
-    opened = open_session(officer, f"session of {token}", token, ADDRESS, at)
+    opened = open_session(officer, token, ADDRESS, at)
     session.add(opened)
     session.flush()
     return opened

@@ -17,8 +17,6 @@ from enum import StrEnum
 
 from shared.language.clock import vietnam_day
 
-SESSION_ID_LENGTH = 16  # characters of the hash of its token: enough to tell sessions apart, and it opens none
-
 
 class Act(StrEnum):
     """What an officer did; `root_signed` is the service's own."""

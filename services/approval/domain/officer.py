@@ -15,6 +15,7 @@ from shared.language.errors import Forbidden, Unauthenticated
 SESSION_LIFETIME = timedelta(hours=8)  # a working day
 IDLE_LIFETIME = timedelta(minutes=30)
 USE_PRECISION = timedelta(minutes=1)  # the last use of a session is written down once in so long, not at each request
+SESSION_ID_LENGTH = 16  # characters: enough to tell sessions apart
 OTP_SECONDS = 30
 OTP_DRIFT = 1  # steps that the clock of an authenticator may be ahead or behind
 
@@ -157,10 +158,15 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def open_session(officer: Officer, session_id: str, token: str, address: str, at: datetime) -> OfficerSession:
+def session_id_of(hashed_token: str) -> str:
+    """Return the id of the session whose token has this hash; it opens none."""
+    return hashed_token[:SESSION_ID_LENGTH]
+
+
+def open_session(officer: Officer, token: str, address: str, at: datetime) -> OfficerSession:
     ends = at + SESSION_LIFETIME
     return OfficerSession(
-        session_id=session_id,
+        session_id=session_id_of(token_hash(token)),
         token_hash=token_hash(token),
         username=officer.username,
         address=address,

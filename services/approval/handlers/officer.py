@@ -11,7 +11,6 @@ from services.approval.domain.journal import Act
 from services.approval.domain.officer import Officer, OfficerSession, Permission, open_session, token_hash
 from services.approval.domain.sign_in import ADDRESS_LIFETIME, ATTEMPTS_LIFETIME, Proof
 from shared.language.errors import NotFound, Unauthenticated
-from shared.language.values import new_id
 from shared.storage.outbox import announce
 
 
@@ -51,7 +50,7 @@ def finish_sign_in(
     officer.password_hash, officer.last_sign_in_at = proof.password_hash, at
     _forget_attempts_from(session, officer.username, address, at)
     models.note_address(session, officer.username, address, at)
-    opened = open_session(officer, new_id(), token, address, at)
+    opened = open_session(officer, token, address, at)
     session.add(opened)
     models.record(session, Act.SIGNED_IN, officer, token_hash(token), at=at)
     return opened

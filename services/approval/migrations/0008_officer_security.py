@@ -39,7 +39,7 @@ def upgrade() -> None:
     op.drop_table("officer_sessions")
     op.create_table(
         "officer_sessions",
-        sa.Column("session_id", sa.String(36), primary_key=True),
+        sa.Column("session_id", sa.String(16), primary_key=True),
         sa.Column("token_hash", sa.String(64), nullable=False, unique=True),
         sa.Column("username", sa.String(60), sa.ForeignKey("officers.username"), nullable=False, index=True),
         sa.Column("address", sa.String(64), nullable=False),

@@ -43,7 +43,7 @@ class JournalItem(View):
         example="portrait",
     )
     address = PlainText(about="Where the officer called from.", required=True, example="192.0.2.7")
-    session_id = PlainText(about="Tells one session from another.", required=True, example="3c469e9d6c5875d3")
+    session_id = PlainText(about="As in the list of sessions.", required=True, example="3c469e9d6c5875d3")
     request_id = PlainText(required=True, example="7b0f7c3a9e5d4b6f8a1c2d3e4f5a6b7c")
 
 

@@ -8,7 +8,7 @@ from marshmallow import fields
 from services.approval.domain.officer import Officer, OfficerSession, Role
 from shared.forms import Choice, Code, Flag, Form, Password, PlainText, Shown, Text, UtcTime, View
 
-OFFICER, SESSION_ID = "canbo.mot", "5b0a4a52-0d5c-4f0e-9c35-0d7f6e5b8a10"
+OFFICER, SESSION_ID = "canbo.mot", "3c469e9d6c5875d3"
 LONGEST_USERNAME = 60
 LONGEST_TYPED = 512  # 128 characters, where each is typed with its marks apart
 

@@ -18,9 +18,7 @@ PHOTO_TOKEN = Parameter(
     "The signed name of a picture, from the links of a dossier.",
     example="InVwbG9hZHMvYS5qcGci.aow1Kg.9mQ1cN0xq0Jq0mXhX4mC0t0Jq0k",
 )
-SESSION_ID = Parameter(
-    "session_id", "The id of a session, from the list of them.", example="5b0a4a52-0d5c-4f0e-9c35-0d7f6e5b8a10"
-)
+SESSION_ID = Parameter("session_id", "The id of a session, from the list of them.", example="3c469e9d6c5875d3")
 USERNAME = Parameter("username", "The name an officer signs in with.", example="canbo.mot")
 MESSAGE_ID = Parameter(
     "message_id", "The message the call-back is about.", example="8d0c0f9e-6a1b-4a55-9a58-2f6a4f0a7c11"
