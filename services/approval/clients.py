@@ -12,6 +12,7 @@ import orjson
 
 from services.approval import models
 from services.approval.domain.register import Person, is_birth_date
+from shared import logs
 from shared.language.errors import Problem, Unavailable
 from shared.language.values import Gender
 from shared.settings import Settings
@@ -22,6 +23,8 @@ LARGEST_ANSWER = 64 * 1024  # bytes
 CHUNK = 8 * 1024  # bytes
 LONGEST_NAME = 100  # characters
 LONGEST_ID_NUMBER = 20
+
+log = logs.log(__name__)
 
 
 class Register(Protocol):
@@ -70,7 +73,11 @@ class HttpRegister:
         try:
             status, body = self._get(f"/people/{insurance_code}", 200, 404)
             return _person(orjson.loads(body), insurance_code) if status == 200 else None
-        except (RegisterFault, ValueError, KeyError, TypeError) as error:
+        except RegisterFault as fault:
+            log.warning("register_failed", reason=str(fault))
+            raise register_unavailable() from fault
+        except (ValueError, KeyError, TypeError) as error:
+            log.warning("register_failed", reason=f"its answer cannot be used ({type(error).__name__})")
             raise register_unavailable() from error
 
     def check(self) -> None:

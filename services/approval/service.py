@@ -75,11 +75,19 @@ class Approval(Service):
         checked = forms.read(SignInForm, form)
         found = self.database.run(officer.begin_sign_in, checked["username"], caller, at=utc_now())
         password = in_thread(matching_form, found.password_hash if found else NOBODY, checked["password"])
-        if found is None or password is None:
-            if found is not None:
-                self.database.run(officer.refuse_sign_in, found, at=utc_now())
+        if found is None:
             raise Unauthenticated("wrong_credentials")
-        proof = Proof(self._hash_to_keep(found, password), *self._second_factor(found, checked["otp"], caller))
+        try:
+            return self._open_session(found, password, checked["otp"], caller)
+        except Unauthenticated as refusal:
+            if refusal.code == "wrong_credentials":
+                self.database.run(officer.refuse_sign_in, found, at=utc_now())
+            raise
+
+    def _open_session(self, found: Officer, password: str | None, otp: str | None, caller: str) -> dict[str, Any]:
+        if password is None:
+            raise Unauthenticated("wrong_credentials")
+        proof = Proof(self._hash_to_keep(found, password), *self._second_factor(found, otp, caller))
         token = new_token()
         opened = self.database.run(officer.finish_sign_in, found, proof, caller, token, at=utc_now())
         return OfficerSessionView.of(opened, token=token)

@@ -1,13 +1,11 @@
 """The household register over HTTP: what it is asked, and what becomes of an answer that is none."""
 
 import json
-import threading
-import time
 from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from click.testing import CliRunner
+from structlog.testing import capture_logs
 
 from services.approval.clients import LARGEST_ANSWER, http_register
 from services.approval.commands.register import register as command
@@ -15,6 +13,7 @@ from services.approval.domain.register import Person
 from shared.language.errors import Unavailable
 from shared.settings import Settings
 from tests.support.certificates import DAY, Authority
+from tests.support.http_server import HttpServer
 from tests.support.processes import HOST
 
 CODE = "7900000017"
@@ -26,45 +25,6 @@ KNOWN = {
     "id_number": "079085000017",
 }
 TOKEN = "mot-ma.bi~mat+/="
-DRIPS = 200  # more bytes than anybody waits for
-
-
-class Server(ThreadingHTTPServer):
-    """Answers as it is told, and remembers path and token of what it was asked."""
-
-    daemon_threads = True
-
-    def __init__(self, context=None):
-        super().__init__((HOST, 0), Handler)
-        self.scheme = "https" if context else "http"
-        if context:
-            self.socket = context.wrap_socket(self.socket, server_side=True)
-        self.status, self.headers, self.body, self.drips = 200, {}, json.dumps(KNOWN).encode(), False
-        self.asked = []
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-
-    @property
-    def url(self):
-        return f"{self.scheme}://{HOST}:{self.server_port}"
-
-    def handle_error(self, *_):
-        """A caller that hangs up is what some of these tests want."""
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.server.asked.append((self.path, self.headers.get("Authorization")))
-        self.send_response(self.server.status)
-        for name, value in self.server.headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        for _ in range(DRIPS if self.server.drips else 0):
-            self.wfile.write(b" ")
-            time.sleep(0.05)
-        self.wfile.write(self.server.body)
-
-    def log_message(self, *_):
-        """A test's output is its own."""
 
 
 @pytest.fixture
@@ -73,7 +33,7 @@ def server():
     with ExitStack() as stack:
 
         def start(context=None):
-            started = stack.enter_context(Server(context))
+            started = stack.enter_context(HttpServer(context, json.dumps(KNOWN).encode()))
             stack.callback(started.shutdown)
             return started
 
@@ -178,8 +138,11 @@ def test_a_register_with_a_bad_certificate_is_not_asked(server, tmp_path, monkey
     authority = Authority(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
     register = server(authority.server(**certificate))
-    assert_unavailable(client_of(register, register_token=TOKEN))
+    with capture_logs() as lines:
+        assert_unavailable(client_of(register, register_token=TOKEN))
     assert register.asked == []
+    reason = "its certificate is not valid for REGISTER_URL"
+    assert [(one["event"], one["reason"]) for one in lines] == [("register_failed", reason)]
     said = "Error: the register: its certificate is not valid for REGISTER_URL\n"
     assert check(monkeypatch, register) == (1, said)
 

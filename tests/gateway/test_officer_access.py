@@ -255,6 +255,8 @@ def test_a_wrong_code_is_a_failed_attempt_and_changes_nothing(system, account):
     for _ in range(5):
         refused(knock(system, account.username, otp=wrong), 401, "wrong_credentials")
     refused(knock(system, account.username, otp=authenticator.now()), 423, "locked")
+    written = system.rows("approval", "SELECT act FROM journal_entries WHERE officer = ?", account.username)
+    assert written == [("sign_in_refused",)] * 5
 
 
 def test_a_lost_phone_is_taken_away_by_an_operator(system, account):

@@ -14,6 +14,7 @@ from services.notification.clients.carrier import CarrierRefused, OutgoingMessag
 from services.notification.domain.outcome import Deferred, Rejected
 from shared.settings import Settings, SettingsError
 from tests.support.events import AT
+from tests.support.http_server import HttpServer
 
 TEXT = "BHXH VN: Tài khoản: 7900000017 Mật khẩu: ABCDE23456 (thử)"
 
@@ -190,6 +191,17 @@ def test_a_look_up_without_an_answer_is_no_answer(mail_server, mail, fault):
     getattr(mail_server.looking_up, fault)(503)
     with pytest.raises(CarrierRefused) as refused:
         mail_over(f"{mail_server.url}?lookup={mail_server.api_url}").find(mail)
+    assert refused.value.outcome.code.startswith("lookup_")
+
+
+def test_a_look_up_follows_no_redirect(mail_server, mail):
+    with HttpServer() as inbox, HttpServer() as other:
+        inbox.status, inbox.headers = 302, {"Location": other.url}
+        with pytest.raises(CarrierRefused) as refused:
+            mail_over(f"{mail_server.url}?lookup={inbox.url}").find(mail)
+        inbox.shutdown()
+        other.shutdown()
+    assert (len(inbox.asked), other.asked) == (1, [])
     assert refused.value.outcome.code.startswith("lookup_")
 
 

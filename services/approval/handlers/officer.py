@@ -64,7 +64,7 @@ def _forget_attempts_from(session: Session, username: str, address: str, at: dat
 
 
 def refuse_sign_in(session: Session, officer: Officer, *, at: datetime) -> None:
-    """Record that a wrong password was given for an officer, five times a quarter of an hour at most."""
+    """Record that a wrong password or code was given for an officer, five times a quarter of an hour at most."""
     models.record(session, Act.SIGN_IN_REFUSED, officer, at=at)
 
 

@@ -118,7 +118,10 @@ class SmtpCarrier:
         wanted = header_id(outgoing, self._sender)
         try:
             answer = requests.get(
-                f"{self._lookup}/api/v1/search", params={"query": f"message-id:{wanted}"}, timeout=self._timeout
+                f"{self._lookup}/api/v1/search",
+                params={"query": f"message-id:{wanted}"},
+                timeout=self._timeout,
+                allow_redirects=False,  # to whom it would lead, a message is none of their business
             )
             answer.raise_for_status()
             found = answer.json()["messages"]
