@@ -271,7 +271,8 @@ def _start_postgresql(installed_by_us: bool) -> str:
     role = (
         "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'vssid_tests') THEN "
         "CREATE ROLE vssid_tests LOGIN CREATEDB PASSWORD 'vssid_tests'; END IF; END $$; "
-        "ALTER ROLE vssid_tests CREATEROLE"
+        "ALTER ROLE vssid_tests CREATEROLE; "
+        "GRANT SET ON PARAMETER log_min_error_statement, log_error_verbosity TO vssid_tests"
     )
     _run(["su", "postgres", "-c", f"psql -q -v ON_ERROR_STOP=1 -p {port}"], given=role)
     return f"postgresql://vssid_tests:vssid_tests@127.0.0.1:{port}/postgres"
