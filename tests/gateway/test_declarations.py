@@ -776,7 +776,7 @@ def test_head_answers_as_get_does_without_a_body(system, declared):
         ("DELETE", "/agencies", {"GET", "HEAD"}),
         ("OPTIONS", "/declarations", {"POST"}),
         ("POST", "/openapi.json", {"GET", "HEAD"}),
-        ("GET", "/officer/sessions", {"POST"}),
+        ("PUT", "/officer/sessions", {"GET", "HEAD", "POST"}),
         ("POST", "/officer/reviews/2026-0000001/assignment", {"PUT", "DELETE"}),
         ("BREW", "/declarations", {"POST"}),
     ],

@@ -7,7 +7,7 @@ from werkzeug.test import EnvironBuilder
 from services.approval.domain.officer import token_hash
 from services.gateway.identity import address_of, whole_address
 from tests.support.answers import code_of, done, fields_refused
-from tests.support.people import AGENCY_CODE, OTHER_AGENCY_CODE, OfficerAccount
+from tests.support.people import AGENCY_CODE, OFFICER, OTHER_AGENCY_CODE, OfficerAccount
 
 AUDITOR = OfficerAccount("kiem.tra", "mat-khau-kiem-tra", AGENCY_CODE)
 OTHER_AUDITOR = OfficerAccount("kiem.tra.khac", "mat-khau-kiem-tra-khac", OTHER_AGENCY_CODE)
@@ -81,7 +81,7 @@ def test_a_row_says_who_when_and_from_where(system, officer, auditor, declared):
         "sequence": row["sequence"],
         "at": row["at"],
         "act": "viewed",
-        "officer": "canbo.mot",
+        "officer": OFFICER.username,
         "declaration_id": done(answer)["declaration_id"],
         "number": declared["number"],
         "detail": "",

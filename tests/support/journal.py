@@ -55,12 +55,28 @@ def verify(database: Database, signer: Signer, kept: tuple[Root, ...] = ()) -> t
         return verify_journal(session, is_ours, kept)
 
 
+TABLES = ("journal_entries", "journal_head")
+
+
 def unprotect(database: Database) -> None:
-    """Remove the triggers, as who owns the tables could."""
+    """Remove what protects the rows, as who owns the tables could."""
+    take_rights(database)
+    disable_triggers(database)
+
+
+def take_rights(database: Database) -> None:
+    """Take back the rights that the migration gave up; SQLite knows none."""
+    if database.engine.dialect.name == "postgresql":
+        with database.begin() as session:
+            for table in TABLES:
+                session.connection().exec_driver_sql(f"GRANT ALL ON {table} TO CURRENT_USER")
+
+
+def disable_triggers(database: Database) -> None:
     with database.begin() as session:
         connection = session.connection()
         if database.engine.dialect.name == "postgresql":
-            for table in ("journal_entries", "journal_head"):
+            for table in TABLES:
                 connection.exec_driver_sql(f"ALTER TABLE {table} DISABLE TRIGGER USER")
             return
         found = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").all()

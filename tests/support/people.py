@@ -77,6 +77,7 @@ class OfficerAccount:
     role: str = "officer"
 
 
-OFFICER = OfficerAccount("canbo.mot", "mat-khau-can-bo-mot", AGENCY_CODE)
+# None is the example of the API's document: what is generated from it tries that name until it is locked.
+OFFICER = OfficerAccount("canbo.nhat", "mat-khau-can-bo-mot", AGENCY_CODE)
 COLLEAGUE = OfficerAccount("canbo.hai", "mat-khau-can-bo-hai", AGENCY_CODE)
 STRANGER = OfficerAccount("canbo.khac", "mat-khau-can-bo-khac", OTHER_AGENCY_CODE)
