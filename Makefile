@@ -48,8 +48,8 @@ smoke: .venv/.project ## Drive a running system from submission to card, and cou
 	    --url http://127.0.0.1:$${HTTP_PORT:-8000} --inbox http://127.0.0.1:$${MAILPIT_PORT:-8025}
 
 # The addresses are found first: if a server is missing, the only output is the line that says so.
-test: lint ## Everything that must pass, RabbitMQ and PostgreSQL included (ARGS for pytest)
-	@urls=$$($(BIN)/python -m tests.support.servers nginx) && env $$urls $(BIN)/python -m pytest $(ARGS)
+test: lint ## Everything that must pass, RabbitMQ and PostgreSQL included (ARGS for pytest; -n 0: one process)
+	@urls=$$($(BIN)/python -m tests.support.servers nginx) && env $$urls $(BIN)/python -m pytest -n 2 $(ARGS)
 
 bench: .venv/.dev .venv/.project ## How fast it is, beside a ceiling for each figure; docs/performance.md (QUICK=1, FULL=1, ONLY=abg)
 	@urls=$$($(BIN)/python -m tests.support.servers) && env $$urls $(BIN)/python -m tests.bench

@@ -2,6 +2,6 @@
 
 owns      cards, participations, benefit levels
 answers   nothing yet
-hears     AccountActivated
+hears     CardRequested, AccountActivated (retired)
 tells     CardIssued
 """

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from shared.language.clock import vietnam_day
 from shared.language.errors import Invalid, Refused
-from shared.language.events import AccountActivated, CardIssued
+from shared.language.events import AccountActivated, CardIssued, CardRequested
 from shared.language.values import Agency
 
 CARD_NUMBER = re.compile(r"[A-Z]{2}[1-5][0-9]{2}[0-9]{10}")  # I7
@@ -74,7 +74,9 @@ class Card:
         )
 
 
-def new_card(event: AccountActivated, benefit: Benefit, *, card_id: str, serial: int, at: datetime) -> Card:
+def new_card(
+    event: AccountActivated | CardRequested, benefit: Benefit, *, card_id: str, serial: int, at: datetime
+) -> Card:
     """Return the card that a new account gets, valid from today."""
     return Card(
         card_id=card_id,

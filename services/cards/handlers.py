@@ -7,14 +7,14 @@ from sqlalchemy.orm import Session
 from services.cards import models
 from services.cards.domain import benefit_of, new_card
 from shared.language.clock import vietnam_day
-from shared.language.events import AccountActivated
+from shared.language.events import AccountActivated, CardRequested
 from shared.language.values import new_id
 from shared.storage.database import insert
 from shared.storage.outbox import announce
 from shared.storage.serials import next_serial
 
 
-def issue_card(session: Session, event: AccountActivated, *, at: datetime) -> None:
+def issue_card(session: Session, event: AccountActivated | CardRequested, *, at: datetime) -> None:
     """Issue the account's card and announce it; an account that has one gets no other."""
     if models.card_of(session, event.account_id) is not None:
         return

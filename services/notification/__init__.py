@@ -2,7 +2,7 @@
 
 owns      messages, withdrawals
 answers   note_delivery, list_messages
-hears     DeclarationSubmitted, RegistrationRepeated, ReminderRequested, DeclarationRejected, DeclarationExpired,
-          DeclarationWithdrawn, AccountActivated
+hears     DeclarationAcknowledged, RegistrationRepeated, ReminderRequested, DeclarationRejected, DeclarationExpired,
+          DeclarationWithdrawn, AccountActivated, DeclarationSubmitted (retired)
 tells     nothing
 """

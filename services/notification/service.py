@@ -30,6 +30,7 @@ from shared.framework.workers import WorkerPool
 from shared.language.clock import utc_now
 from shared.language.events import (
     AccountActivated,
+    DeclarationAcknowledged,
     DeclarationExpired,
     DeclarationRejected,
     DeclarationSubmitted,
@@ -86,7 +87,11 @@ class Notification(Service):
 
     # events of the other services
 
-    @listen(DeclarationSubmitted)
+    @listen(DeclarationAcknowledged)
+    def on_declaration_acknowledged(self, event: DeclarationAcknowledged) -> None:
+        self.sender.tell(occasion.submitted(event, self.public_url))
+
+    @listen(DeclarationSubmitted, is_retired=True)
     def on_declaration_submitted(self, event: DeclarationSubmitted) -> None:
         self.sender.tell(occasion.submitted(event, self.public_url))
 

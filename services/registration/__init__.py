@@ -5,5 +5,6 @@ answers   store_upload, submit_declaration, get_declaration, withdraw_declaratio
           list_provinces, list_wards, list_agencies
 hears     DeclarationSubmitted (its own), DeclarationReceived, DeclarationReturned, PhotoReplaced, DeclarationApproved,
           DeclarationRejected, CardIssued
-tells     DeclarationSubmitted, RegistrationRepeated, DeclarationWithdrawn, DeclarationExpired, AccountActivated
+tells     DeclarationSubmitted, DeclarationAcknowledged, RegistrationRepeated, DeclarationWithdrawn, DeclarationExpired,
+          AccountActivated, CardRequested
 """

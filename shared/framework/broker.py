@@ -27,8 +27,11 @@ class Broker(Protocol):
     def serve(self, service: str, handle: HandleCall) -> None:
         """Pass the calls to ``service`` to ``handle``, each with the function that takes its reply."""
 
-    def subscribe(self, queue: str, event: type[Event], handle: HandleEvent) -> None:
-        """Pass the events of a kind to ``handle`` by a queue of this name, at least once each."""
+    def subscribe(self, queue: str, event: type[Event] | None, handle: HandleEvent) -> None:
+        """Pass the events of a kind to ``handle`` by a queue of this name, at least once each.
+
+        Without a kind nothing new reaches the queue; what lies in it is passed on.
+        """
 
     def call(self, service: str, method: str, body: bytes, *, context: Context, deadline: float) -> bytes | None:
         """Return the reply to a call, or None where nobody answered within ``deadline`` seconds."""

@@ -16,18 +16,22 @@ Self = TypeVar("Self")
 
 
 class EventConsumer(Entrypoint):
-    """Runs a method for each event of a kind; the method is called ``on_<event>``, which names its queue."""
+    """Runs a method for each event of a kind; the method is called ``on_<event>``, which names its queue.
+
+    A retired one hears what its queue got from older versions, and nothing new: what is announced now carries more
+    than its service needs.
+    """
 
     access = BrokerExtension()
 
-    def __init__(self, event: type[Event]) -> None:
-        self.event = event
+    def __init__(self, event: type[Event], *, is_retired: bool = False) -> None:
+        self.event, self.is_retired = event, is_retired
         super().__init__()
 
     def setup(self) -> None:
         prefix = self.container.config["SETTINGS"].broker_prefix
         self.queue = topology.queue_name(prefix, self.container.service_name, self.method_name)
-        self.access.broker.subscribe(self.queue, self.event, self.handle)
+        self.access.broker.subscribe(self.queue, None if self.is_retired else self.event, self.handle)
 
     def stop(self) -> None:
         self.access.broker.drain()
@@ -59,6 +63,8 @@ def _finisher(queue: str, headers: Mapping[str, Any], settle: Settle) -> Callabl
     return finish
 
 
-def listen(event: type[Kind]) -> Callable[[Callable[[Self, Kind], None]], Callable[[Self, Kind], None]]:
+def listen(
+    event: type[Kind], *, is_retired: bool = False
+) -> Callable[[Callable[[Self, Kind], None]], Callable[[Self, Kind], None]]:
     """Run a method for each event of a kind."""
-    return cast(Any, EventConsumer.decorator(event))
+    return cast(Any, EventConsumer.decorator(event, is_retired=is_retired))

@@ -49,8 +49,8 @@ class RabbitMqBroker:
     def serve(self, service: str, handle: HandleCall) -> None:
         self._calls_in = CallConsumer(self._settings, service, handle)
 
-    def subscribe(self, queue: str, event: type[Event], handle: HandleEvent) -> None:
-        self._events.add(Subscription(queue, event, handle))
+    def subscribe(self, queue: str, event: type[Event] | None, handle: HandleEvent) -> None:
+        self._events.add(Subscription(queue, handle))
 
     def call(self, service: str, method: str, body: bytes, *, context: Context, deadline: float) -> bytes | None:
         assert self._calls_out is not None, "started without calls"
@@ -200,7 +200,6 @@ class Subscription:
     """A queue of this service and what is done with its events."""
 
     queue: str
-    event: type[Event]
     handle: HandleEvent
 
 

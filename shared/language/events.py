@@ -1,8 +1,9 @@
 """The published language: every fact that one service announces to the others, in the order of the story.
 
 An event is complete (nobody calls back), in the past tense, and named by its class; its wire name is
-derived (`DeclarationSubmitted` → ``declaration_submitted``). Fields are never renamed or removed; a new
-one has a default; listeners ignore fields they do not know.
+derived (`DeclarationSubmitted` → ``declaration_submitted``). Fields are never renamed, nor
+removed while versions that need them run beside this one; a new one has a default; listeners ignore fields they do
+not know. A consumer that needs less than the others hears an event of its own (decision 0022).
 """
 
 import re
@@ -55,6 +56,23 @@ class DeclarationSubmitted(Event, by="registration"):
     contact: Contact
     agency: Agency
     photos: dict[str, str]
+    expires_at: datetime
+    form_key: str | None = None
+
+    def kept_until(self, retention: Retention) -> datetime:
+        return self.expires_at + ERASED_WITHIN
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclarationAcknowledged(Event, by="registration"):
+    """The same declaration, for who tells the applicant: number and tracking code, where and by when to come."""
+
+    declaration_id: str
+    number: str
+    tracking_code: str
+    kind: str
+    contact: Contact
+    agency: Agency
     expires_at: datetime
     form_key: str | None = None
 
@@ -126,7 +144,6 @@ class DeclarationApproved(Event, by="approval"):
     address: Address
     contact: Contact
     agency: Agency
-    officer: str
     kind: str = DeclarationKind.REGISTER  # older events were about registrations only
 
 
@@ -146,10 +163,8 @@ class DeclarationRejected(Event, by="approval"):
 
     declaration_id: str
     number: str
-    full_name: str
     contact: Contact
     agency: Agency
-    officer: str
     reason: str
 
 
@@ -167,7 +182,6 @@ class DeclarationExpired(Event, by="registration"):
 
     declaration_id: str
     number: str
-    full_name: str
     contact: Contact
     agency: Agency
 
@@ -187,12 +201,25 @@ class AccountActivated(Event, by="registration"):
     number: str
     insurance_code: str
     full_name: str
-    birth_date: str
-    gender: str
     contact: Contact
     agency: Agency
     sealed_password: str
     password_expires_at: datetime
+    birth_date: str = ""  # announced by 0.1 only, for cards, which hears `CardRequested` since
+    gender: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardRequested(Event, by="registration"):
+    """The account's holder is to have a card; what a card states, and nothing else."""
+
+    account_id: str
+    declaration_id: str
+    insurance_code: str
+    full_name: str
+    birth_date: str
+    gender: str
+    agency: Agency
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,9 +26,12 @@ def declare(channel: Any, queues: Iterable[QueueDeclaration], **options: Any) ->
     """
     for queue in queues:
         channel.queue_declare(queue.name, durable=True, arguments=dict(queue.arguments), **options)
-        for binding in queue.bindings:
+        for binding in queue.bindings + queue.former_bindings:
             channel.exchange_declare(binding.exchange, binding.exchange_type, durable=True, **options)
+        for binding in queue.bindings:
             channel.queue_bind(queue.name, binding.exchange, binding.routing_key, **options)
+        for binding in queue.former_bindings:
+            channel.queue_unbind(queue.name, binding.exchange, binding.routing_key, **options)
 
 
 def declare_on_broker(settings: Settings, queues: Iterable[QueueDeclaration]) -> None:

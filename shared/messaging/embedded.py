@@ -67,10 +67,10 @@ def _upgrade(engine: sa.Engine) -> None:
 
 @dataclass(frozen=True)
 class Listener:
-    """A queue of this process, the events that belong in it, and what is done with them."""
+    """A queue of this process, the events that belong in it (None: nothing new), and what is done with them."""
 
     queue: str
-    event: type[Event]
+    event: type[Event] | None
     handle: Callable[[Any, Mapping[str, Any], Callable[[Exception | None], None]], None]
 
 
@@ -84,7 +84,7 @@ class EmbeddedBroker:
     def serve(self, service: str, handle: Any) -> None:
         self._handlers[service] = handle
 
-    def subscribe(self, queue: str, event: type[Event], handle: Any) -> None:
+    def subscribe(self, queue: str, event: type[Event] | None, handle: Any) -> None:
         self._events.listeners[queue] = Listener(queue, event, handle)
 
     def call(
@@ -204,7 +204,7 @@ class EventCarrier:
                 session.execute(sa.delete(outbox).where(outbox.c.position.in_([row["position"] for row in rows])))
 
     def _queues_for(self, event_name: str) -> list[str]:
-        return [one.queue for one in self.listeners.values() if one.event.name == event_name]
+        return [one.queue for one in self.listeners.values() if one.event and one.event.name == event_name]
 
     def _deliver(self, listener: Listener) -> None:
         """Give a listener what is due for it; one that is slow or fails holds up no other."""

@@ -16,15 +16,13 @@ from typing import Any
 
 import pika
 
-from shared.language.events import Event
 from shared.messaging import topology
-from shared.messaging.topology import CALLS, REPLIES, QueueDeclaration
+from shared.messaging.topology import CALLS, REPLIES, Listener, QueueDeclaration
 from shared.settings import Settings, SettingsError, split_credentials
 
 ADMINISTRATOR, RELAY = "administrator", "relay"
 DEFAULT_EXCHANGE = "amq.default"  # what permissions call the exchange without a name
 ANYTHING = r".*"
-Listener = tuple[str, str, type[Event]]  # service, method, event
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def permissions(
 ) -> dict[str, Permissions]:
     """Return what each user may; ``answering`` are the services that answer calls, ``calling`` those that make some."""
     prefix, answering = settings.broker_prefix, list(answering)
-    services = dict.fromkeys([*answering, *(service for service, _, _ in listeners)])
+    services = dict.fromkeys([*answering, *(one.service for one in listeners)])
     return {
         ADMINISTRATOR: Permissions(*([(ANYTHING,)] * 5)),
         RELAY: _relay(prefix, topology.event_queues(settings, listeners)),
@@ -58,7 +56,7 @@ def permissions(
 def _relay(prefix: str, queues: Iterable[QueueDeclaration]) -> Permissions:
     """Everything about events, for it declares them on an empty broker, and operators replay dead ones with it."""
     names = {queue.name for queue in queues}
-    exchanges = {binding.exchange for queue in queues for binding in queue.bindings}
+    exchanges = {binding.exchange for queue in queues for binding in queue.bindings + queue.former_bindings}
     exchanges |= {topology.volume_name(prefix, queue.service) for queue in queues}
     everything = _exactly(*sorted(names | exchanges))
     return Permissions(everything, (*everything, *_exactly(DEFAULT_EXCHANGE)), everything)
@@ -73,7 +71,7 @@ def _caller(prefix: str, answering: Iterable[str]) -> Permissions:
 def _service(settings: Settings, name: str, listeners: Iterable[Listener], answers: bool) -> Permissions:
     prefix = settings.broker_prefix
     calls = _exactly(topology.call_queue_name(prefix, name)) if answers else ()
-    queues = [topology.queue_name(prefix, name, method) for service, method, _ in listeners if service == name]
+    queues = [topology.queue_name(prefix, name, one.method) for one in listeners if one.service == name]
     waiting = [topology.waiting_name(prefix, name, delay) for delay in settings.delays]
     failed = [topology.retries_name(prefix, name), *waiting] if queues else []
     return Permissions(

@@ -35,6 +35,16 @@ DELIVERY_LIMIT = 20  # deliveries without an answer after which a message is par
 
 
 @dataclass(frozen=True)
+class Listener:
+    """A method of a service and the event it hears; a retired one gets only what lies in its queue from before."""
+
+    service: str
+    method: str
+    event: type[Event]
+    is_retired: bool = False
+
+
+@dataclass(frozen=True)
 class Binding:
     """How messages of a durable exchange get into a queue."""
 
@@ -45,12 +55,13 @@ class Binding:
 
 @dataclass(frozen=True)
 class QueueDeclaration:
-    """A durable queue of a service, and where its messages come from."""
+    """A durable queue of a service, where its messages come from, and where they came from before this version."""
 
     service: str
     name: str
     arguments: dict[str, Any]
     bindings: tuple[Binding, ...]
+    former_bindings: tuple[Binding, ...] = ()
 
 
 def exchange_name(prefix: str, speaker: str) -> str:
@@ -85,16 +96,16 @@ def waiting_name(prefix: str, service: str, delay: float) -> str:
     return f"{prefix}{service}.waiting.{int(delay * 1000)}ms"
 
 
-def event_queues(settings: Settings, listeners: Iterable[tuple[str, str, type[Event]]]) -> list[QueueDeclaration]:
-    """Return every queue that events need; ``listeners`` are (service, method, event)."""
+def event_queues(settings: Settings, listeners: Iterable[Listener]) -> list[QueueDeclaration]:
+    """Return every queue that events need."""
     prefix, listening = settings.broker_prefix, list(listeners)
     found = [
         _waiting_queue(prefix, service, delay)
-        for service in dict.fromkeys(service for service, _, _ in listening)
+        for service in dict.fromkeys(one.service for one in listening)
         for delay in settings.delays
     ]
-    for service, method, event in listening:
-        found += _listener_queues(prefix, service, queue_name(prefix, service, method), event)
+    for one in listening:
+        found += _listener_queues(prefix, one)
     return found
 
 
@@ -115,16 +126,22 @@ def _waiting_queue(prefix: str, service: str, delay: float) -> QueueDeclaration:
     return QueueDeclaration(service, name, {**QUORUM, **expiry, **AT_LEAST_ONCE}, (Binding(name, "fanout"),))
 
 
-def _listener_queues(prefix: str, service: str, queue: str, event: type[Event]) -> list[QueueDeclaration]:
+def _listener_queues(prefix: str, listener: Listener) -> list[QueueDeclaration]:
     """Return a listener's dead queue, and its queue, bound to the speaker's exchange."""
+    service, queue = listener.service, queue_name(prefix, listener.service, listener.method)
     dead, retries = dead_name(queue), retries_name(prefix, service)
     parked = {"x-delivery-limit": DELIVERY_LIMIT, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead}
-    announced = Binding(exchange_name(prefix, event.speaker), "topic", event.name)
+    announced = (Binding(exchange_name(prefix, listener.event.speaker), "topic", listener.event.name),)
+    again = (Binding(retries, "direct", queue),)
     return [
         # not a quorum queue: RabbitMQ 4 drops a message of those after twenty deliveries, and each look is one
         QueueDeclaration(service, dead, {"x-queue-type": "classic"}, (Binding(retries, "direct", dead),)),
         QueueDeclaration(
-            service, queue, {**QUORUM, **parked, **AT_LEAST_ONCE}, (announced, Binding(retries, "direct", queue))
+            service,
+            queue,
+            {**QUORUM, **parked, **AT_LEAST_ONCE},
+            again if listener.is_retired else announced + again,
+            former_bindings=announced if listener.is_retired else (),
         ),
     ]
 

@@ -17,7 +17,7 @@ from shared.storage.files import FileStore
 from tests.support.databases import announced, service_database
 from tests.support.events import declaration_submitted
 from tests.support.officers import add_officer, add_session
-from tests.support.people import AGENCY, CONTACT, FULL_NAME, PHOTOS
+from tests.support.people import AGENCY, CONTACT, PHOTOS
 
 UPLOAD = "11111111-1111-4111-8111-111111111111"
 NUMBER = "2026-0000001"
@@ -212,7 +212,7 @@ def test_of_two_officers_with_one_upload_at_the_same_instant_one_uses_it(postgre
 
 
 ABOUT = {"declaration_id": SUBMITTED.declaration_id, "number": NUMBER, "at": AT}
-EXPIRED = DeclarationExpired(**ABOUT, full_name=FULL_NAME, contact=CONTACT, agency=AGENCY)
+EXPIRED = DeclarationExpired(**ABOUT, contact=CONTACT, agency=AGENCY)
 
 
 @pytest.mark.parametrize("event", [EXPIRED, DeclarationWithdrawn(**ABOUT)], ids=["expired", "withdrawn"])

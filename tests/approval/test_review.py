@@ -294,7 +294,6 @@ def test_an_approval_says_its_kind_and_what_the_register_knows(review, kind):
         address=ADDRESS,
         contact=CONTACT,
         agency=AGENCY,
-        officer=OFFICER,
         at=LATER,
     )
 
@@ -332,7 +331,7 @@ def test_after_the_end_nobody_is_reminded(review, ending):
 def test_a_declaration_gives_way_to_another_of_its_code_whoever_has_it(review):
     review.receive(COLLEAGUE, at=AT)
     event = review.give_way(LATER)
-    assert (event.reason, event.officer, event.contact) == ("another_declaration_approved", "", CONTACT)
+    assert (event.reason, event.contact) == ("another_declaration_approved", CONTACT)
     assert (review.status, review.reason) == (Status.REJECTED, "another_declaration_approved")
     assert review.history[-1] == {"at": LATER.isoformat(), "what": "rejected", "officer": ""}
 
@@ -343,10 +342,8 @@ def test_a_declaration_gives_way_to_another_of_its_code_whoever_has_it(review):
 def test_a_rejection_says_its_reason(review):
     assert reject(review, reason=" Ảnh mờ\n") == DeclarationRejected(
         **ABOUT,
-        full_name=FULL_NAME,
         contact=CONTACT,
         agency=AGENCY,
-        officer=OFFICER,
         reason="Ảnh mờ",
         at=LATER,
     )

@@ -130,7 +130,7 @@ def test_the_card_of_a_service_names_what_it_answers_hears_and_tells():
             answers = {name for name, one in documents.entrypoints(service) if type(one).__name__ == "Rpc"}
             assert words_of(card["answers"]) & answers == answers, service
             assert not {one for one in words_of(card["answers"]) if "_" in one} - answers, service
-        hears = {kind.__name__ for where, _, kind in heard if where == service}
+        hears = {one.event.__name__ for one in heard if one.service == service}
         assert {word for word in words_of(card["hears"]) if word[0].isupper()} == hears, service
         tells = {kind.__name__ for kind in EVENTS.values() if kind.speaker == service}
         assert {word for word in words_of(card["tells"]) if word[0].isupper()} == tells, service

@@ -32,6 +32,7 @@ EVENTS = {
     "declaration_submitted": events.declaration_submitted(
         photos={"portrait": PHOTO}, form_key=form_key(DECLARATION), expires_at=DEADLINE
     ),
+    "declaration_acknowledged": events.declaration_acknowledged(expires_at=DEADLINE),
     "registration_repeated": events.registration_repeated(),
     "reminder_requested": events.reminder_requested(at=LATER, expires_at=DEADLINE),
     "declaration_received": events.declaration_received(at=LATER),
@@ -43,7 +44,8 @@ EVENTS = {
     "declaration_rejected": events.declaration_rejected(),
     "declaration_withdrawn": events.declaration_withdrawn(),
     "declaration_expired": events.declaration_expired(at=utc_now()),
-    "account_activated": events.account_activated(),
+    "account_activated": events.account_activated(**events.BORN),
+    "card_requested": events.card_requested(),
     "card_issued": events.card_issued(at=LATER),
 }
 # what a listener must have heard before, so that it has something to do
@@ -52,9 +54,9 @@ BEFORE = {
     ("registration", "card_issued"): ["declaration_approved"],
     ("approval", "declaration_withdrawn"): ["declaration_submitted"],
     ("approval", "declaration_expired"): ["declaration_submitted"],
-    ("notification", "declaration_withdrawn"): ["declaration_submitted"],
+    ("notification", "declaration_withdrawn"): ["declaration_acknowledged"],
 }
-LISTENERS = [(service, method, kind.name) for service, method, kind in documents.listeners()]
+LISTENERS = [(one.service, one.method, one.event.name) for one in documents.listeners()]
 every_listener = pytest.mark.parametrize(
     ("service", "method", "name"), LISTENERS, ids=[f"{service}.{method}" for service, method, _ in LISTENERS]
 )
@@ -173,12 +175,14 @@ def what_follows(service, name):
     """Return what a service hears after an event, in the order of the story."""
     story = {
         "declaration_submitted": ["declaration_withdrawn"],
+        "declaration_acknowledged": ["declaration_submitted", "declaration_withdrawn"],
         "registration_repeated": ["declaration_withdrawn"],
         "reminder_requested": ["declaration_withdrawn"],
         "declaration_received": ["declaration_returned", "declaration_approved"],
         "declaration_returned": ["declaration_approved"],
         "declaration_approved": ["card_issued"],
         "account_activated": ["declaration_withdrawn"],
+        "card_requested": ["account_activated"],
         "declaration_rejected": ["declaration_withdrawn"],
     }
     heard = {event for where, _, event in LISTENERS if where == service}
@@ -199,7 +203,7 @@ def test_an_approval_of_another_event_opens_no_second_account(tested_service):
     tested = tested_service("registration")
     tested.hear(EVENTS["declaration_approved"])
     once = tested.contents()
-    tested.hear(replace(EVENTS["declaration_approved"], officer="another", at=LATER))
+    tested.hear(replace(EVENTS["declaration_approved"], at=LATER))
     assert tested.contents()["accounts"] == once["accounts"]
     assert tested.contents()["outbox"] == once["outbox"]
 

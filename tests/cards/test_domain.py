@@ -19,7 +19,7 @@ from services.cards.domain import (
 from shared.language.clock import vietnam_day
 from shared.language.errors import Invalid, Refused
 from shared.language.events import CardIssued
-from tests.support.events import AT, account_activated
+from tests.support.events import AT, card_requested
 from tests.support.people import AGENCY
 
 TODAY = date(2026, 8, 3)
@@ -135,7 +135,7 @@ def test_what_cannot_be_a_card_number_is_refused(benefit, agency_code, insurance
 
 
 def test_a_card_says_whose_it_is_and_from_which_day():
-    card = new_card(account_activated(), HOUSEHOLD, card_id="card-1", serial=12, at=AT)
+    card = new_card(card_requested(), HOUSEHOLD, card_id="card-1", serial=12, at=AT)
     assert (card.card_number, card.full_name, card.agency) == ("GD4797900000017", "Trần Thị Mẫu", AGENCY)
     assert (card.valid_from, card.five_years_from) == (TODAY, None)
     assert card.issued_event() == CardIssued(

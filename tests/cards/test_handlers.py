@@ -11,14 +11,14 @@ from services.cards.handlers import issue_card
 from shared.language.errors import Refused
 from shared.language.events import CardIssued
 from tests.support.databases import announced
-from tests.support.events import AT, account_activated
+from tests.support.events import AT, card_requested
 from tests.support.people import AGENCY
 
 PERSON = "7900000017"
 
 
 def issue(database, *, at=AT, **changes) -> Card:
-    event = account_activated(**changes)
+    event = card_requested(**changes)
     with database.begin() as session:
         issue_card(session, event, at=at)
     with database.begin() as session:

@@ -12,7 +12,7 @@ from services.cards.handlers import issue_card
 from services.cards.service import Cards
 from shared.language.clock import utc_now
 from tests.support.databases import announced, service_database
-from tests.support.events import account_activated
+from tests.support.events import card_requested
 
 ACCOUNTS = 20
 
@@ -43,12 +43,12 @@ def wait_until_somebody_waits_for_a_lock(database, *, seconds=10):
 
 
 def test_the_second_waits_and_finds_the_card_issued(database, cards):
-    event = account_activated()
+    event = card_requested()
     with ThreadPoolExecutor(1) as second:
         with database.begin() as session:
             issue_card(session, event, at=utc_now())
             session.flush()
-            outcome = second.submit(cards.on_account_activated, event)
+            outcome = second.submit(cards.on_card_requested, event)
             wait_until_somebody_waits_for_a_lock(database)
         outcome.result(timeout=10)
     with database.begin() as session:
@@ -57,13 +57,13 @@ def test_the_second_waits_and_finds_the_card_issued(database, cards):
 
 
 def test_two_at_once_issue_one_card_an_account(database, cards):
-    events = [account_activated(account_id=f"account-{i}", insurance_code=f"79000{i:05d}") for i in range(ACCOUNTS)]
+    events = [card_requested(account_id=f"account-{i}", insurance_code=f"79000{i:05d}") for i in range(ACCOUNTS)]
     together = threading.Barrier(2)
 
     def hear_all():
         for event in events:
             together.wait(timeout=10)
-            cards.on_account_activated(event)
+            cards.on_card_requested(event)
 
     with ThreadPoolExecutor(2) as instances:
         for instance in [instances.submit(hear_all) for _ in range(2)]:

@@ -86,9 +86,9 @@ class EventInjector:
         """Put the events into the dead queue of each of their listeners; return how many dead events that makes."""
         count = 0
         with self._channel() as channel:
-            for service, method, kind in listeners():
-                dead = topology.dead_name(topology.queue_name(self._prefix, service, method))
-                for _, body, headers in (one for one in events if one[0] == kind.name):
+            for listener in listeners():
+                dead = topology.dead_name(topology.queue_name(self._prefix, listener.service, listener.method))
+                for _, body, headers in (one for one in events if one[0] == listener.event.name):
                     _publish(channel, dead, body, {**headers, "x-error": "put here by a test"})
                     count += 1
         return count

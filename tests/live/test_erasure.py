@@ -132,7 +132,7 @@ def test_a_day_after_its_end_no_store_holds_the_person_of_a_declaration(system):
     system.texts.stop()
     with broken(system):
         declared |= {person: Walk(system.url).submit(person, AGENCY) for person in (late, gone)}
-        failed = ["approval.on_declaration_submitted", "notification.on_declaration_submitted"]
+        failed = ["approval.on_declaration_submitted", "notification.on_declaration_acknowledged"]
         until(lambda: dead_queues(system) == sorted(2 * failed), "their events are dead")
     assert stores.with_any_of(needles) >= {
         *("registration.declarations", "approval.reviews"),

@@ -121,7 +121,7 @@ def test_a_declaration_goes_its_whole_way_with_each_process_as_itself(system):
 
 
 def test_a_failed_event_waits_dies_and_is_replayed_by_the_relays_user(system, channel_of):
-    queue = topology.queue_name(system.settings.broker_prefix, "cards", "on_account_activated")
+    queue = topology.queue_name(system.settings.broker_prefix, "cards", "on_card_requested")
     channel_of(permissions.ADMINISTRATOR).basic_publish(
         "", queue, b"not JSON", pika.BasicProperties(message_id="bad", headers={topology.ID: "bad"}), mandatory=True
     )

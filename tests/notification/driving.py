@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from shared.language.clock import utc_now
-from tests.support.events import account_activated, declaration_submitted
+from tests.support.events import account_activated, declaration_acknowledged
 from tests.support.waiting import until
 
 PASSWORD = "ABCDE23456"
@@ -28,7 +28,7 @@ def settled(rows, channel="sms"):
 def submitted_now(**changes):
     """Return the event of a declaration submitted just now: of one whose time is over nobody is told."""
     now = utc_now()
-    return declaration_submitted(at=now, expires_at=now + timedelta(days=10), **changes)
+    return declaration_acknowledged(at=now, expires_at=now + timedelta(days=10), **changes)
 
 
 def account_activated_sealed(service, **changes):

@@ -246,7 +246,7 @@ def test_without_an_address_there_is_no_mail(service, twilio, mail_server, rows)
 
 def test_where_the_mail_said_the_same_already_there_is_no_second_one(service, twilio, mail_server):
     for receive in (
-        lambda: service.on_declaration_submitted(submitted_now()),
+        lambda: service.on_declaration_acknowledged(submitted_now()),
         lambda: service.on_declaration_rejected(declaration_rejected()),
     ):
         receive()
@@ -300,7 +300,7 @@ def test_after_a_withdrawal_no_mail_replaces_an_sms(service, twilio, mail_server
 
 
 def test_what_was_sent_about_a_declaration_is_listed(service, twilio, rows):
-    service.on_declaration_submitted(submitted_now())
+    service.on_declaration_acknowledged(submitted_now())
     service.workers.wait_idle()
     activate_account(service)
     call_back(service, twilio, twilio.messages()[1], "undelivered", ErrorCode="30003")

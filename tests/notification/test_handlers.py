@@ -20,9 +20,9 @@ from tests.support.databases import service_database
 from tests.support.events import (
     AT,
     account_activated,
+    declaration_acknowledged,
     declaration_expired,
     declaration_rejected,
-    declaration_submitted,
     declaration_withdrawn,
     reminder_requested,
 )
@@ -56,14 +56,14 @@ def the_sms(database) -> Message:
 
 
 def test_an_event_becomes_one_sms_and_one_mail(database):
-    queue(database, submitted(declaration_submitted(), "http://127.0.0.1:8000"))
+    queue(database, submitted(declaration_acknowledged(), "http://127.0.0.1:8000"))
     assert [(one.channel, one.state, one.recipient) for one in everything(database)] == [
         ("sms", "queued", "+84912345678"),
         ("mail", "queued", "tran.thi.mau@vidu.example"),
     ]
 
 
-SUBMITTED = submitted(declaration_submitted(), "http://127.0.0.1:8000")
+SUBMITTED = submitted(declaration_acknowledged(), "http://127.0.0.1:8000")
 
 
 def test_past_the_budget_what_anybody_can_cause_waits_and_what_officers_decided_goes(database):
@@ -87,7 +87,7 @@ def test_past_the_budget_what_anybody_can_cause_waits_and_what_officers_decided_
 
 def test_what_was_queued_before_the_budget_was_spent_waits_too_and_keeps_nobody_back(database):
     for count in range(3):
-        event = declaration_submitted(declaration_id=f"declaration-{count}")
+        event = declaration_acknowledged(declaration_id=f"declaration-{count}")
         queue(database, submitted(event, "http://127.0.0.1:8000"))
     queue(database, rejected(declaration_rejected(declaration_id="declaration-9")), at=AT + timedelta(seconds=1))
     later = AT + timedelta(seconds=2)
@@ -197,7 +197,7 @@ def test_the_outcome_of_a_sender_whose_lease_expired_changes_nothing(database):
 
 
 def test_a_withdrawal_cancels_and_forgets(database):
-    queue(database, submitted(declaration_submitted(), "http://127.0.0.1:8000"))
+    queue(database, submitted(declaration_acknowledged(), "http://127.0.0.1:8000"))
     settle(database, reserve(database), Sent())
     with database.begin() as session:
         handlers.withdraw(session, declaration_withdrawn())
@@ -208,7 +208,7 @@ def test_a_withdrawal_cancels_and_forgets(database):
 
 
 def test_an_expiry_cancels_what_waits_and_forgets_whom_the_declaration_was_told_to(database):
-    queue(database, submitted(declaration_submitted(), "http://127.0.0.1:8000"))
+    queue(database, submitted(declaration_acknowledged(), "http://127.0.0.1:8000"))
     queue(database, submitted(reminder_requested(), "http://127.0.0.1:8000"))
     settle(database, reserve(database), Sent())
     database.run(handlers.expire, declaration_expired())
@@ -241,7 +241,7 @@ def test_an_approval_that_crossed_the_expiry_is_told_all_the_same(database):
 
 
 def test_a_withdrawal_while_a_carrier_answers_is_not_undone_by_its_refusal(database):
-    queue(database, submitted(declaration_submitted(), "http://127.0.0.1:8000"))
+    queue(database, submitted(declaration_acknowledged(), "http://127.0.0.1:8000"))
     reserved = reserve(database)
     with database.begin() as session:
         handlers.withdraw(session, declaration_withdrawn())
@@ -253,7 +253,7 @@ def test_an_event_after_the_withdrawal_sends_nothing(database):
     with database.begin() as session:
         handlers.withdraw(session, declaration_withdrawn())
         handlers.withdraw(session, declaration_withdrawn())
-    queue(database, submitted(declaration_submitted(), "http://127.0.0.1:8000"))
+    queue(database, submitted(declaration_acknowledged(), "http://127.0.0.1:8000"))
     assert reserve(database) is None
     assert (the_sms(database).state, the_sms(database).recipient) == (State.CANCELLED, None)
 
@@ -277,7 +277,7 @@ def test_an_operator_cannot_retry_a_settled_message(database):
 
 
 def test_what_waits_longer_than_anything_may_is_brought_forward(database):
-    queue(database, submitted(declaration_submitted(), "http://127.0.0.1:8000"), at=AT + timedelta(hours=1))
+    queue(database, submitted(declaration_acknowledged(), "http://127.0.0.1:8000"), at=AT + timedelta(hours=1))
     assert reserve(database) is None
     with database.begin() as session:
         assert handlers.bring_forward(session, longest=timedelta(minutes=59), at=AT) == 2
@@ -286,7 +286,7 @@ def test_what_waits_longer_than_anything_may_is_brought_forward(database):
 
 def test_what_waits_no_longer_than_it_may_is_left_alone_and_so_is_a_reserved_message(database):
     later = AT + timedelta(hours=1)
-    queue(database, submitted(declaration_submitted(), "http://127.0.0.1:8000"), at=later)
+    queue(database, submitted(declaration_acknowledged(), "http://127.0.0.1:8000"), at=later)
     reserve(database, at=later)
     with database.begin() as session:
         assert handlers.bring_forward(session, longest=timedelta(hours=1), at=AT) == 0

@@ -14,9 +14,9 @@ from shared.language.clock import utc_now
 from tests.notification.driving import PASSWORD, account_activated_sealed, send, send_until, settled, submitted_now
 from tests.support.events import (
     account_activated,
+    declaration_acknowledged,
     declaration_expired,
     declaration_rejected,
-    declaration_submitted,
     declaration_withdrawn,
     reminder_requested,
 )
@@ -63,7 +63,7 @@ def test_a_password_under_a_foreign_seal_fails_at_once(service_with, twilio, row
 
 def test_a_mail_waits_for_its_attached_form(service_with, mail_server, rows):
     service = service_with(mail_url=mail_server.url)
-    service.on_declaration_submitted(submitted_now(form_key="forms/declaration-1.pdf"))
+    service.on_declaration_acknowledged(submitted_now(form_key="forms/declaration-1.pdf"))
     send_until(service, lambda: rows("mail")[0].delayed >= 2)
     assert rows("mail")[0].code == "FormNotPrinted"
     service.files.put("forms/declaration-1.pdf", b"%PDF-1.7")
@@ -75,7 +75,7 @@ def test_a_mail_waits_for_its_attached_form(service_with, mail_server, rows):
 def test_a_form_that_never_comes_does_not_hold_up_the_mail_for_ever(service_with, mail_server, rows, monkeypatch):
     monkeypatch.setattr(delivery, "FORM_LIFETIME", timedelta(seconds=1))
     service = service_with(mail_url=mail_server.url)
-    service.on_declaration_submitted(submitted_now(form_key="forms/gone.pdf"))
+    service.on_declaration_acknowledged(submitted_now(form_key="forms/gone.pdf"))
     send_until(service, settled(rows, "mail"))
     assert [one.attachments for one in mail_server.messages()] == [()]
 
@@ -85,7 +85,7 @@ def test_past_the_budget_of_the_day_a_submission_is_told_later_and_operators_kno
     service.on_declaration_rejected(declaration_rejected(at=utc_now()))
     send_until(service, settled(rows))
     service.count_messages()
-    service.on_declaration_submitted(submitted_now(declaration_id="declaration-2"))
+    service.on_declaration_acknowledged(submitted_now(declaration_id="declaration-2"))
     send(service)
     assert len(twilio.messages()) == 1
     assert metrics.MESSAGE_BUDGET_USED.collect()[0].samples[0].value == 2
@@ -222,7 +222,7 @@ def test_a_process_that_died_while_sending_leaves_nothing_open(service_with, twi
 def test_nothing_is_sent_about_a_withdrawn_declaration(service_with, twilio, rows):
     service = service_with(sms_url=twilio.url)
     twilio.stop()
-    service.on_declaration_submitted(submitted_now())
+    service.on_declaration_acknowledged(submitted_now())
     service.workers.wait_idle()
     service.on_declaration_withdrawn(declaration_withdrawn())
     twilio.start()
@@ -235,7 +235,7 @@ def test_a_declaration_that_expired_is_no_longer_told_to_have_been_submitted(ser
     service = service_with(sms_url=twilio.url)
     now = utc_now()
     with capture_logs() as lines:
-        service.on_declaration_submitted(declaration_submitted(expires_at=now))
+        service.on_declaration_acknowledged(declaration_acknowledged(expires_at=now))
         service.on_reminder_requested(reminder_requested(expires_at=now))
         service.on_declaration_expired(declaration_expired(at=now - ENDED_LIFETIME))
     service.workers.wait_idle()

@@ -5,11 +5,12 @@ from datetime import timedelta
 from services.registration.domain.account import (
     Account,
     account_activated_event,
+    card_requested_event,
     first_password,
     open_account,
 )
 from shared.storage.passwords import hash_password, is_password
-from tests.support.events import AT, account_activated, declaration_approved
+from tests.support.events import AT, account_activated, card_requested, declaration_approved
 from tests.support.people import ADDRESS, CONTACT, FULL_NAME, ID_DOCUMENT, INSURANCE_CODE
 
 LATER = AT + timedelta(minutes=5)
@@ -40,6 +41,10 @@ def test_an_account_is_opened_with_what_the_officer_approved():
 def test_an_open_account_is_told_with_its_password_sealed():
     event = account_activated_event(opened(), declaration_approved(), "sealed")
     assert event == account_activated(password_expires_at=LATER + timedelta(hours=72), at=LATER)
+
+
+def test_a_card_is_requested_with_what_it_states():
+    assert card_requested_event(opened(), declaration_approved()) == card_requested(at=LATER)
 
 
 def test_first_passwords_are_readable_and_never_the_same():

@@ -16,6 +16,7 @@ from services.registration.domain.declaration import (
 from services.registration.domain.kinds import WrongKind
 from shared.language.errors import FieldError, Invalid, NotFound, Refused
 from shared.language.events import (
+    DeclarationAcknowledged,
     DeclarationExpired,
     DeclarationReceived,
     DeclarationRejected,
@@ -42,10 +43,8 @@ def declaration():
 def rejected(**changes):
     facts = {
         **ABOUT,
-        "full_name": FULL_NAME,
         "contact": CONTACT,
         "agency": AGENCY,
-        "officer": "canbo.mau",
         "reason": "Ảnh mờ",
         "at": LATER,
     }
@@ -87,6 +86,19 @@ def test_a_declaration_that_was_submitted_is_told_whole(declaration):
         at=AT,
     )
     assert declaration.history == [{"at": AT.isoformat(), "what": "submitted"}]
+
+
+def test_who_tells_the_applicant_hears_nothing_that_no_message_needs(declaration):
+    assert declaration.acknowledged_event() == DeclarationAcknowledged(
+        **ABOUT,
+        tracking_code="ABCDEFGH23",
+        kind="register",
+        contact=CONTACT,
+        agency=AGENCY,
+        form_key=None,
+        expires_at=DEADLINE,
+        at=AT,
+    )
 
 
 def test_an_approval_opens_an_account(declaration):
@@ -146,9 +158,7 @@ def test_a_withdrawn_declaration_is_forgotten_but_for_its_number(declaration):
 
 
 def test_an_expired_declaration_is_told_to_the_applicant_and_then_forgotten(declaration):
-    assert declaration.expire(DEADLINE) == DeclarationExpired(
-        **ABOUT, full_name=FULL_NAME, contact=CONTACT, agency=AGENCY, at=DEADLINE
-    )
+    assert declaration.expire(DEADLINE) == DeclarationExpired(**ABOUT, contact=CONTACT, agency=AGENCY, at=DEADLINE)
     assert (declaration.applicant, declaration.insurance_code) == (None, None)
 
 

@@ -38,7 +38,7 @@ def submitted(registration, database):
         answer = registration.submit_declaration(
             declaration_form(**{"email_copy": True, **changes}), "vi", None, "192.0.2.1"
         )
-        (event,) = announced(database)
+        event, _ = announced(database)
         return answer, event
 
     return submit

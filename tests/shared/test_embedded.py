@@ -14,6 +14,7 @@ from shared.language.events import AccountActivated, CardIssued
 from shared.messaging import codec
 from shared.messaging.dead_letters import EmbeddedDeadLetters
 from shared.messaging.embedded import EventCarrier
+from shared.messaging.embedded import Listener as EmbeddedListener
 from shared.storage.database import Database, mapping
 from shared.storage.outbox import announce
 from tests.support.events import account_activated, card_issued
@@ -81,6 +82,24 @@ def carry(settings, database, *listeners, deliveries):
     with eventlet.Timeout(HANGS_AFTER):
         carrier.run([database])
     return carrier
+
+
+def test_a_retired_listener_hears_what_waited_for_it_and_nothing_new(settings, database):
+    before = Listener("retired", answers=False)
+    announce_all(database, account_activated())
+    carry(settings, database, before, deliveries=1)
+    announce_all(database, account_activated(account_id="new"))
+    heard = []
+
+    def handle(body, headers, done):
+        heard.append(codec.decode("account_activated", body))
+        done(None)
+
+    carrier = EventCarrier(settings)
+    carrier.listeners["retired"] = EmbeddedListener("retired", None, handle)
+    for _ in range(3):
+        carrier.carry_once([database])
+    assert heard == [account_activated()]
 
 
 def test_an_event_comes_to_every_listener_of_its_kind_and_to_no_other(settings, database):

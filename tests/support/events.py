@@ -6,6 +6,8 @@ from typing import Any
 from shared.language.events import (
     AccountActivated,
     CardIssued,
+    CardRequested,
+    DeclarationAcknowledged,
     DeclarationApproved,
     DeclarationExpired,
     DeclarationReceived,
@@ -20,9 +22,9 @@ from tests.support.people import ADDRESS, AGENCY, CONTACT, FULL_NAME, ID_DOCUMEN
 
 AT = datetime(2026, 8, 3, 2, 0, tzinfo=UTC)  # a Monday morning in Vietnam
 DECLARATION = {"declaration_id": "declaration-1", "number": "2026-0000001"}
-DECIDED = {**DECLARATION, "full_name": FULL_NAME, "contact": CONTACT, "agency": AGENCY, "at": AT}
-BIRTH = {"birth_date": "1990-03-12", "gender": "female"}
-OFFICER_NAME = "canbo.mau"
+DECIDED = {**DECLARATION, "contact": CONTACT, "agency": AGENCY, "at": AT}
+BORN = {"birth_date": "1990-03-12", "gender": "female"}
+PERSON = {"full_name": FULL_NAME, **BORN}
 
 
 def declaration_submitted(**changes: Any) -> DeclarationSubmitted:
@@ -31,12 +33,18 @@ def declaration_submitted(**changes: Any) -> DeclarationSubmitted:
         "tracking_code": "ABCDEFGH23",
         "kind": "register",
         "insurance_code": INSURANCE_CODE,
+        "full_name": FULL_NAME,
         "id_document": ID_DOCUMENT,
         "address": ADDRESS,
         "photos": {},
         "expires_at": AT + timedelta(days=10),
     }
     return DeclarationSubmitted(**facts | changes)
+
+
+def declaration_acknowledged(**changes: Any) -> DeclarationAcknowledged:
+    facts = {"tracking_code": "ABCDEFGH23", "kind": "register", "expires_at": AT + timedelta(days=10)}
+    return DeclarationAcknowledged(**{**DECIDED, **facts} | changes)
 
 
 def registration_repeated(**changes: Any) -> RegistrationRepeated:
@@ -68,11 +76,11 @@ def declaration_returned(**changes: Any) -> DeclarationReturned:
 
 def declaration_approved(**changes: Any) -> DeclarationApproved:
     person = {"insurance_code": INSURANCE_CODE, "id_document": ID_DOCUMENT, "address": ADDRESS}
-    return DeclarationApproved(**{**DECIDED, **BIRTH, **person, "officer": OFFICER_NAME} | changes)
+    return DeclarationApproved(**{**DECIDED, **PERSON, **person} | changes)
 
 
 def declaration_rejected(**changes: Any) -> DeclarationRejected:
-    return DeclarationRejected(**{**DECIDED, "officer": OFFICER_NAME, "reason": "Ảnh mặt sau bị mờ"} | changes)
+    return DeclarationRejected(**{**DECIDED, "reason": "Ảnh mặt sau bị mờ"} | changes)
 
 
 def declaration_expired(**changes: Any) -> DeclarationExpired:
@@ -86,13 +94,18 @@ def declaration_withdrawn(**changes: Any) -> DeclarationWithdrawn:
 def account_activated(**changes: Any) -> AccountActivated:
     facts: dict[str, Any] = {
         **DECIDED,
-        **BIRTH,
         "account_id": "account-1",
         "insurance_code": INSURANCE_CODE,
+        "full_name": FULL_NAME,
         "sealed_password": "sealed",
         "password_expires_at": AT + timedelta(hours=72),
     }
     return AccountActivated(**facts | changes)
+
+
+def card_requested(**changes: Any) -> CardRequested:
+    account = {"account_id": "account-1", "declaration_id": "declaration-1", "insurance_code": INSURANCE_CODE}
+    return CardRequested(**{**account, **PERSON, "agency": AGENCY, "at": AT} | changes)
 
 
 def card_issued(**changes: Any) -> CardIssued:

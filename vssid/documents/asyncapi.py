@@ -37,8 +37,10 @@ def asyncapi() -> dict[str, Any]:
             "headers": _headers_schema(),
             "payload": payload,
         }
-    for service, method, kind in listeners():
-        operations[f"{service}.{method}"] = {"action": "receive", "channel": {"$ref": f"#/channels/{kind.name}"}}
+    for one in listeners():
+        if not one.is_retired:
+            channel = {"$ref": f"#/channels/{one.event.name}"}
+            operations[f"{one.service}.{one.method}"] = {"action": "receive", "channel": channel}
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "VssID events", "version": "1"},

@@ -7,8 +7,8 @@ from typing import Any
 from services import SERVICES
 from shared.framework.consumers import EventConsumer
 from shared.framework.rpc import Rpc, RpcProxyProvider
-from shared.language.events import Event
 from shared.messaging import topology
+from shared.messaging.topology import Listener
 from vssid.startup import service_class
 
 
@@ -19,10 +19,10 @@ def entrypoints(service: str) -> Iterator[Any]:
             yield name, entrypoint
 
 
-def listeners() -> list[tuple[str, str, type[Event]]]:
-    """Return (service, method, event) of every event consumer."""
+def listeners() -> list[Listener]:
+    """Return every event consumer, also those that hear nothing new any more."""
     return [
-        (service, name, entrypoint.event)
+        Listener(service, name, entrypoint.event, entrypoint.is_retired)
         for service in SERVICES
         for name, entrypoint in entrypoints(service)
         if isinstance(entrypoint, EventConsumer)
@@ -44,4 +44,4 @@ def _is_proxy(member: Any) -> bool:
 
 
 def listener_queues(prefix: str) -> list[str]:
-    return [topology.queue_name(prefix, service, method) for service, method, _ in listeners()]
+    return [topology.queue_name(prefix, one.service, one.method) for one in listeners()]

@@ -12,7 +12,7 @@ from vssid.documents.entrypoints import listeners
 
 def events_page() -> str:
     """Return the page of events, in the order of the story of a declaration."""
-    heard = listeners()
+    hearing = [one for one in listeners() if not one.is_retired]
     lines = [
         "# Events",
         "",
@@ -21,7 +21,7 @@ def events_page() -> str:
         "Exchange `<service>.events` (topic), routing key = the wire name.",
     ]
     for name, kind in EVENTS.items():
-        by = ", ".join(f"{service} (`{method}`)" for service, method, one in heard if one is kind) or "nobody"
+        by = ", ".join(f"{one.service} (`{one.method}`)" for one in hearing if one.event is kind) or "nobody"
         lines += [
             "",
             f"## {kind.__name__}",

@@ -217,7 +217,6 @@ class Review:
             address=self.dossier.address,
             contact=self.dossier.contact,
             agency=self.agency,
-            officer=officer,
             kind=self.kind,
             at=at,
         )
@@ -244,10 +243,8 @@ class Review:
         return DeclarationRejected(
             declaration_id=self.declaration_id,
             number=self.number,
-            full_name=self.full_name,
             contact=self.dossier.contact,
             agency=self.agency,
-            officer=officer,
             reason=reason,
             at=at,
         )

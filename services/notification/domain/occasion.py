@@ -13,6 +13,7 @@ from services.notification.domain.texts import FRAMES, KINDS, PLACEHOLDER, TEXTS
 from shared.language.clock import VIETNAM
 from shared.language.events import (
     AccountActivated,
+    DeclarationAcknowledged,
     DeclarationExpired,
     DeclarationRejected,
     DeclarationSubmitted,
@@ -23,7 +24,8 @@ from shared.language.events import (
 from shared.language.text import tidy
 from shared.language.values import ANOTHER_APPROVED, Agency, Contact, Language
 
-UNSOLICITED = {DeclarationSubmitted.name, RegistrationRepeated.name}
+SUBMISSION = DeclarationSubmitted.name  # in the key of what was told of one, by whichever event it came
+UNSOLICITED = {SUBMISSION, RegistrationRepeated.name}
 LONG_NAME = re.compile("bảo hiểm xã hội", re.IGNORECASE)  # everybody knows the abbreviation, and an SMS is short
 
 
@@ -86,7 +88,7 @@ class Occasion:
 
 def is_about_pending(key: str) -> bool:
     """Say whether an occasion is one of a declaration that nobody has decided."""
-    return key.partition(":")[0] in (DeclarationSubmitted.name, ReminderRequested.name)
+    return key.partition(":")[0] in (SUBMISSION, ReminderRequested.name)
 
 
 def is_about_ended(key: str) -> bool:
@@ -99,10 +101,10 @@ def is_unsolicited(key: str) -> bool:
     return key.partition(":")[0] in UNSOLICITED
 
 
-def submitted(event: DeclarationSubmitted | ReminderRequested, public_url: str) -> Occasion:
+def submitted(event: DeclarationAcknowledged | DeclarationSubmitted | ReminderRequested, public_url: str) -> Occasion:
     """A declaration was submitted, or the code is needed again: what to show, where and by when, and the form."""
     return Occasion(
-        key=_key(event),
+        key=_key(event) if isinstance(event, ReminderRequested) else f"{SUBMISSION}:{event.declaration_id}",
         text=texts.SUBMITTED,
         declaration_id=event.declaration_id,
         number=event.number,
@@ -116,7 +118,7 @@ def submitted(event: DeclarationSubmitted | ReminderRequested, public_url: str) 
         },
         until=event.expires_at,
         link=form_link(public_url, event.number, event.tracking_code),
-        form_key=event.form_key if isinstance(event, DeclarationSubmitted) else None,
+        form_key=None if isinstance(event, ReminderRequested) else event.form_key,
     )
 
 

@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.language.events import AccountActivated, DeclarationApproved
+from shared.language.events import AccountActivated, CardRequested, DeclarationApproved
 from shared.language.values import Address, Contact, IdDocument
 
 READABLE_CHARACTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # read from an SMS and typed
@@ -63,11 +63,23 @@ def account_activated_event(account: Account, event: DeclarationApproved, sealed
         number=event.number,
         insurance_code=account.insurance_code,
         full_name=account.full_name,
-        birth_date=account.birth_date,
-        gender=account.gender,
         contact=account.contact,
         agency=event.agency,
         sealed_password=sealed_password,
         password_expires_at=account.password_expires_at,
+        at=account.activated_at,
+    )
+
+
+def card_requested_event(account: Account, event: DeclarationApproved) -> CardRequested:
+    """Return the fact that the account's holder is to have a card."""
+    return CardRequested(
+        account_id=account.account_id,
+        declaration_id=account.declaration_id,
+        insurance_code=account.insurance_code,
+        full_name=account.full_name,
+        birth_date=account.birth_date,
+        gender=account.gender,
+        agency=event.agency,
         at=account.activated_at,
     )

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from services.registration.domain.kinds import WrongKind
 from shared.language.errors import FieldError, Invalid, NotFound, Refused
 from shared.language.events import (
+    DeclarationAcknowledged,
     DeclarationApproved,
     DeclarationExpired,
     DeclarationReceived,
@@ -98,6 +99,21 @@ class Declaration:
             at=self.submitted_at,
         )
 
+    def acknowledged_event(self) -> DeclarationAcknowledged:
+        """Return the submission as a fact for who tells the applicant."""
+        assert self.applicant is not None
+        return DeclarationAcknowledged(
+            declaration_id=self.declaration_id,
+            number=self.number,
+            tracking_code=self.tracking_code,
+            kind=self.kind,
+            contact=self.applicant.contact,
+            agency=self.agency,
+            form_key=self.applicant.form_key,
+            expires_at=self.expires_at,
+            at=self.submitted_at,
+        )
+
     def repeats(self, account_id: str, contact: Contact) -> RegistrationRepeated:
         """Return the fact that the person it names has an account, which is reached by ``contact``."""
         return RegistrationRepeated(
@@ -171,7 +187,6 @@ class Declaration:
         event = DeclarationExpired(
             declaration_id=self.declaration_id,
             number=self.number,
-            full_name=self.applicant.full_name,
             contact=self.applicant.contact,
             agency=self.agency,
             at=at,

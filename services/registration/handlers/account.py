@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from services.registration import models
-from services.registration.domain.account import account_activated_event, open_account
+from services.registration.domain.account import account_activated_event, card_requested_event, open_account
 from services.registration.domain.kinds import Effect, check_effect
 from shared.language.events import DeclarationApproved
 from shared.language.values import new_id
@@ -30,3 +30,4 @@ def activate_account(
         return
     declaration.note("account_activated", at)
     announce(session, account_activated_event(account, event, sealed_password))
+    announce(session, card_requested_event(account, event))

@@ -74,6 +74,7 @@ def submit_declaration(
         raise Refused("declaration_pending")
     count(session, counted, at=at)
     announce(session, submitted)
+    announce(session, declaration.acknowledged_event())
     if account is not None:
         announce(session, declaration.repeats(*account))
     return declaration
