@@ -18,7 +18,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, post_dump, valid
 
 from shared.language.clock import rfc3339
 from shared.language.errors import FieldError, Invalid
-from shared.language.text import UNPRINTABLE, has_category, tidy
+from shared.language.text import UNPRINTABLE, as_written, has_category, without_surroundings
 from shared.language.values import mobile_number
 
 REQUIRED, NULL, WRONG_TYPE, UNKNOWN = "required", "null", "wrong_type", "unknown_field"
@@ -32,11 +32,13 @@ CHARACTER = r"[^\W\d_][\u0300-\u036f]*"
 WORD = r"[^\W\d_]+(?:[\u0300-\u036f][^\W\d_]*)*"
 LATIN = "[A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff]"
 USUAL_NAME = re.compile(rf"{LATIN}+(?: {LATIN}+)*")
-NAME = re.compile(rf"{WORD}(?:[ .'’-]+{WORD})*\.?")
-ADDRESS_LINE = re.compile(rf"(?:{CHARACTER}|\d|[ ,./()&#:+-]|(?<=\w)['’](?=[^\W\d_]))+")
+NAME = re.compile(rf"{WORD}(?:[ .'-]+{WORD})*\.?")
+ADDRESS_LINE = re.compile(rf"(?:{CHARACTER}|\d|[ ,./()&#:+-]|(?<=[^\W\d_])')+")
+# What people paste into addresses, and what stands there afterwards
+PASTED = str.maketrans({";": ",", **dict.fromkeys("*•·", " "), **dict.fromkeys('"“”„«»', None)})
 # What JSON Schema can say of the two: its \W is ASCII only, so it names the ASCII characters they never have
-NAME_CHARACTERS = r"[^\x00-\x1f!-&(-,/-@\[-`{-\x7f]+"
-ADDRESS_CHARACTERS = r'[^\x00-\x1f!"$%*;-@\[-`{-\x7f]+'
+NAME_CHARACTERS = r"[^\x00-\x1f!-&(-,/-@\[-_{-\x7f]+"
+ADDRESS_CHARACTERS = r"[^\x00-\x1f!$%<-@\[-_{-\x7f]+"
 # Nothing a stranger writes may lead elsewhere once it stands on the agency's paper: hosts under the endings that such
 # texts use (TP.HCM is no host), addresses of the web, and telephone numbers
 HOST = re.compile(
@@ -196,7 +198,7 @@ class PlainText(Strict[str], fields.String):
 
 
 class Text(PlainText):
-    """One line of text: NFC, single spaces, no control or direction characters, at most ``longest`` long."""
+    """One line of text, at most ``longest`` long: NFC, single spaces, plain apostrophes and dashes, no marks."""
 
     def __init__(self, longest: int, *, checks: Iterable[Check] = (), **options: Any) -> None:
         self.longest = longest
@@ -206,9 +208,13 @@ class Text(PlainText):
         text = super()._deserialize(value, attr, data, **options)
         if len(text) > self.longest * 4:  # NFC and tidying may shorten, but not so much
             raise refuse("too_long", limit=self.longest)
+        text = without_surroundings(text)
         if has_category(UNPRINTABLE, text):
             raise refuse("unprintable_characters")
-        return tidy(text)
+        return self.as_written(text)
+
+    def as_written(self, text: str) -> str:
+        return as_written(text)
 
 
 class Name(Text):
@@ -224,6 +230,9 @@ class AddressLine(Text):
     def __init__(self, longest: int = 200, **options: Any) -> None:
         checks: list[Check] = [Matches(ADDRESS_CHARACTERS, "unusual_characters"), _is_address_line]
         super().__init__(longest, checks=checks, **options)
+
+    def as_written(self, text: str) -> str:
+        return as_written(text.translate(PASTED))
 
 
 def _check_name(text: str) -> None:
@@ -295,7 +304,8 @@ class Mobile(PlainText):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
         text = super()._deserialize(value, attr, data, **options)
-        number = mobile_number(text) if len(text) <= LONGEST_MOBILE else None
+        written = without_surroundings(text)
+        number = mobile_number(as_written(written)) if len(written) <= LONGEST_MOBILE else None
         if number is None:
             raise refuse("not_a_mobile")
         return number
@@ -312,12 +322,13 @@ class Mail(Strict[str], fields.Email):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
         if not isinstance(value, str):
             raise refuse(WRONG_TYPE)
-        if len(value) > LONGEST_EMAIL or not value.isascii() or not value.isprintable():
+        written = without_surroundings(value)
+        if len(written) > LONGEST_EMAIL or not written.isascii() or not written.isprintable():
             raise refuse("not_an_email")
-        domain = value.rpartition("@")[2]
+        domain = written.rpartition("@")[2]
         if not DOMAIN.fullmatch(domain) or domain.rpartition(".")[2].lower() in INTERNAL_DOMAINS:
             raise refuse("not_an_email")
-        return value
+        return written
 
 
 class Flag(Strict[bool], fields.Boolean):

@@ -14,6 +14,7 @@ from services.approval import models
 from services.approval.domain.register import Person, is_birth_date
 from shared import logs
 from shared.language.errors import Problem, Unavailable
+from shared.language.text import as_written
 from shared.language.values import Gender
 from shared.settings import Settings
 from shared.storage.database import Database
@@ -141,9 +142,10 @@ def _person(answer: Any, insurance_code: str) -> Person:
 
     What the register says travels on into account and card, so an answer that is half right is refused.
     """
+    name = answer["full_name"]
     person = Person(
         insurance_code=answer["insurance_code"],
-        full_name=answer["full_name"],
+        full_name=as_written(name) if isinstance(name, str) and len(name) <= LARGEST_ANSWER else name,
         birth_date=answer["birth_date"],
         gender=answer["gender"],
         id_number=answer.get("id_number") or None,

@@ -241,7 +241,7 @@ class Approval(Service):
             self.database.run(review.refuse_approval, token, number, "wrong_tracking_code", at=utc_now())
             raise Refused("wrong_tracking_code", errors=[FieldError("tracking_code", "wrong_tracking_code")])
         try:
-            person = check_person(self._person(wanted), *_declared(wanted))
+            person = check_person(self._person(wanted), *_declared(wanted), confirmed=checked["confirm"])
         except Refused as refusal:
             self.database.run(review.refuse_approval, token, number, refusal.code, at=utc_now())
             raise
@@ -273,7 +273,9 @@ class Approval(Service):
             person = self._person(wanted)
         except Unavailable:
             return {"result": Match.UNAVAILABLE}
-        return {"result": compare(person, *_declared(wanted)), "id_number": person.id_number if person else None}
+        result = compare(person, *_declared(wanted))
+        spelled = person.full_name if person and result is Match.SPELLING_DIFFERS else None
+        return {"result": result, "full_name": spelled, "id_number": person.id_number if person else None}
 
     # the journal
 

@@ -111,6 +111,12 @@ CODES = {
         "Họ tên trên tờ khai khác họ tên trong hệ thống hộ gia đình (HGĐ). Hãy đối chiếu giấy tờ.",
         "The household register has a different name for this code. Compare the papers.",
     ),
+    "name_spelling_differs": (
+        "Hệ thống hộ gia đình (HGĐ) ghi họ tên này với dấu khác. Hãy đối chiếu giấy tờ; nếu là cùng một người, hãy xác"
+        " nhận.",
+        "The household register spells this name with other accents. Compare the papers, and confirm if it is the"
+        " same person.",
+    ),
     "id_mismatch": (
         "Hệ thống hộ gia đình (HGĐ) ghi số giấy tờ khác cho mã số này. Hãy đối chiếu giấy tờ.",
         "The household register has a different ID number for this code. Compare the papers.",

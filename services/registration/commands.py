@@ -65,4 +65,5 @@ AGENCIES = ImportFormat(
     required=("code", "name", "province_code"),
     optional=("address", "opened_on", "closed_on", "note"),
     convert=_agency,
+    lists=("address",),
 )

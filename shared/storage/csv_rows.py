@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 
-from shared.language.text import tidy
+from shared.language.text import ODD, as_written, on_one_line
 from shared.storage.refused_rows import ImportRefused, RefusedRows, RowRefused, shown
 
 Row = dict[str, str]
@@ -39,8 +39,8 @@ class ImportFormat:
     """What a file has to say of ``things``, and the table that keeps them; its columns are named alike.
 
     Of every row, each of ``rules`` must hold. ``convert`` makes the table's row of it, or raises RowRefused; without
-    it a row is kept as it is, with NULL for an empty value that may be missing. Both get values in NFC with single
-    spaces, an empty one where there is none.
+    it a row is kept as it is, with NULL for an empty value that may be missing. Both get values as a person writes
+    them (`as_written`), an empty one where there is none; those of ``lists`` with commas for line breaks.
     """
 
     things: str
@@ -49,6 +49,7 @@ class ImportFormat:
     optional: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
     convert: Callable[[Row], dict[str, Any]] | None = None
+    lists: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -179,7 +180,11 @@ class RowReader:
         if self._form.convert is not None or {len(cells) for _, cells in batch} != {self._width}:
             return None
         text = f"|{'|'.join('|'.join(cells) for _, cells in batch)}|"
-        if not (_is_text(text) and unicodedata.is_normalized("NFC", text)) or any(odd in text for odd in UNTIDY):
+        if (
+            not (_is_text(text) and unicodedata.is_normalized("NFC", text))
+            or any(odd in text for odd in UNTIDY)
+            or ODD.search(text)
+        ):
             return None
         lines, rows = zip(*batch, strict=True)
         columns = list(zip(*rows, strict=True))
@@ -207,10 +212,13 @@ class RowReader:
         if len(cells) > self._width:
             raise RowRefused(f"{len(cells)} values for {self._width} columns")
         cells.extend([""] * (self._width - len(cells)))
-        row = {name: "" if at is None else tidy(cells[at]) for name, at in self._places.items()}
+        row = {name: "" if at is None else self._written(name, cells[at]) for name, at in self._places.items()}
         self._check(row)
         made = self._form.convert(row) if self._form.convert else self._nulled(row)
         return line, *(made[name] for name in self._kept)
+
+    def _written(self, name: str, cell: str) -> str:
+        return as_written(on_one_line(cell) if name in self._form.lists else cell)
 
     @property
     def _kept(self) -> list[str]:

@@ -26,29 +26,42 @@ PERSON = Person(INSURANCE_CODE, "Đặng Thị Hồng", "1990-03-12", "female", 
 )
 def test_a_name_matches_in_any_case_spaces_and_unicode_form(name):
     assert compare(PERSON, name, ID_NUMBER) == Match.MATCHES
-    assert check_person(PERSON, name, ID_NUMBER) == PERSON
+    assert check_person(PERSON, name, ID_NUMBER, confirmed=False) == PERSON
 
 
-@pytest.mark.parametrize("name", ["Dang Thi Hong", "Đặng Thị Hông", "Đặng Hồng", "Đặng Thị Hồng A", ""])
-def test_a_name_with_other_words_or_accents_does_not_match(name):
+@pytest.mark.parametrize("confirmed", [True, False])
+@pytest.mark.parametrize("name", ["Đặng Hồng", "Đặng Thị Hồng A", "Đặng Thị Hông Hồng", "Đặng Thị Hồngg", ""])
+def test_another_name_does_not_match_whatever_is_confirmed(name, confirmed):
     assert compare(PERSON, name, ID_NUMBER) == Match.NAME_MISMATCH
+    assert code_of_refusal(PERSON, name, ID_NUMBER, confirmed=confirmed) == "name_mismatch"
+
+
+@pytest.mark.parametrize("name", ["Dang Thi Hong", "Đặng Thị Hông", "Đặng Thị Hộng", "ĐẶNG THỊ HỔNG"])
+def test_a_name_with_other_accents_is_the_officer_s_to_confirm(name):
+    assert compare(PERSON, name, ID_NUMBER) == Match.SPELLING_DIFFERS
+    assert code_of_refusal(PERSON, name, ID_NUMBER) == "name_spelling_differs"
+    assert check_person(PERSON, name, ID_NUMBER, confirmed=True) == PERSON
+
+
+def test_no_confirmation_helps_against_another_id_number():
+    assert compare(PERSON, "Dang Thi Hong", "079190000018") == Match.ID_MISMATCH
+    assert code_of_refusal(PERSON, "Dang Thi Hong", "079190000018", confirmed=True) == "id_mismatch"
+
+
+def code_of_refusal(*asked, confirmed=False):
     with pytest.raises(Refused) as refusal:
-        check_person(PERSON, name, ID_NUMBER)
-    assert refusal.value.code == "name_mismatch"
+        check_person(*asked, confirmed=confirmed)
+    return refusal.value.code
 
 
 def test_a_code_that_nobody_has_is_not_registered():
     assert compare(None, "Đặng Thị Hồng", ID_NUMBER) == Match.CODE_NOT_REGISTERED
-    with pytest.raises(Refused) as refusal:
-        check_person(None, "Đặng Thị Hồng", ID_NUMBER)
-    assert refusal.value.code == "code_not_registered"
+    assert code_of_refusal(None, "Đặng Thị Hồng", ID_NUMBER, confirmed=True) == "code_not_registered"
 
 
 def test_another_id_number_does_not_match():
     assert compare(PERSON, PERSON.full_name, "079190000018") == Match.ID_MISMATCH
-    with pytest.raises(Refused) as refusal:
-        check_person(PERSON, PERSON.full_name, "079190000018")
-    assert refusal.value.code == "id_mismatch"
+    assert code_of_refusal(PERSON, PERSON.full_name, "079190000018") == "id_mismatch"
 
 
 @pytest.mark.parametrize(

@@ -280,6 +280,17 @@ def test_a_change_is_approved_only_where_it_is_confirmed(review):
     assert check(review, confirmed=True) is None
 
 
+@pytest.mark.parametrize(
+    ("registered", "noted"),
+    [("Trần Thị Mẫu", []), ("TRẦN THỊ MẨU", ["spelling_confirmed"]), ("Tran Thi Mau", ["spelling_confirmed"])],
+)
+def test_the_history_says_where_the_officer_confirmed_another_spelling(review, registered, noted):
+    event = review.approve(OFFICER, replace(PERSON, full_name=registered), at=LATER)
+    assert event.full_name == registered
+    assert [entry["what"] for entry in review.history[1:]] == [*noted, "approved"]
+    assert review.confirmed == "".join(noted)
+
+
 @pytest.mark.parametrize("kind", ["register", "child", "adjust", "stop"])
 def test_an_approval_says_its_kind_and_what_the_register_knows(review, kind):
     review.kind = kind

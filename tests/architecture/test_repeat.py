@@ -1,16 +1,21 @@
 """The law that makes "at least once" harmless: every listener run twice leaves what one run leaves."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import timedelta
 from importlib import import_module
 
 import pytest
 import sqlalchemy as sa
 
+from services.approval.schemas.review import RejectionForm
 from services.notification import clients
 from services.notification.service import message_budget
+from services.registration import models
 from services.registration.domain.declaration import Applicant, Declaration
 from services.registration.domain.upload import Upload, form_key
+from services.registration.schemas.address import AddressForm
+from services.registration.schemas.declaration import DeclarationForm
+from shared.forms import LONGEST_EMAIL, made
 from shared.framework.isolated import IsolatedWork
 from shared.framework.workers import WorkerPool
 from shared.language.clock import utc_now
@@ -56,6 +61,7 @@ BEFORE = {
     ("approval", "declaration_expired"): ["declaration_submitted"],
     ("notification", "declaration_withdrawn"): ["declaration_acknowledged"],
 }
+ENDS = ("declaration_rejected", "declaration_withdrawn", "declaration_expired")
 LISTENERS = [(one.service, one.method, one.event.name) for one in documents.listeners()]
 every_listener = pytest.mark.parametrize(
     ("service", "method", "name"), LISTENERS, ids=[f"{service}.{method}" for service, method, _ in LISTENERS]
@@ -89,7 +95,7 @@ def tested_service(settings):
     """Return a function that opens a service; its carriers and workers do nothing, so that nothing moves by itself."""
     opened = []
 
-    def open_(name):
+    def open_(name, settings=settings):
         entered = service_database(name, settings)
         database = entered.__enter__()
         opened.append(entered)
@@ -206,6 +212,43 @@ def test_an_approval_of_another_event_opens_no_second_account(tested_service):
     tested.hear(replace(EVENTS["declaration_approved"], at=LATER))
     assert tested.contents()["accounts"] == once["accounts"]
     assert tested.contents()["outbox"] == once["outbox"]
+
+
+def widest(value, name=""):
+    """Return an event, or a part of one, with every text as long as it is accepted."""
+    if is_dataclass(value):
+        return replace(value, **{one.name: widest(getattr(value, one.name), one.name) for one in fields(value)})
+    return LONGEST.get((type(value), name), value)
+
+
+def longest(form, name):
+    return made(form).fields[name].longest
+
+
+LONGEST = {
+    (str, "full_name"): "ß" * longest(DeclarationForm, "full_name"),
+    (str, "street"): "ở" * longest(AddressForm, "street"),
+    (str, "district"): "ở" * longest(AddressForm, "district"),
+    (type(None), "district"): "ở" * longest(AddressForm, "district"),
+    (str, "email"): f"{'a' * (LONGEST_EMAIL - 8)}@vidu.vn",
+    (str, "reason"): "ở" * longest(RejectionForm, "reason"),
+    (str, "name"): "Ở" * models.agencies.c.name.type.length,
+    (str, "address"): "Ở" * models.agencies.c.address.type.length,
+}
+
+
+@pytest.mark.parametrize("service", sorted({service for service, _, _ in LISTENERS}))
+def test_every_service_can_keep_the_widest_event_that_another_announces(tested_service, postgresql_settings, service):
+    """What one service accepts and the next cannot store never reaches who must see it; SQLite would store it."""
+    tested = tested_service(service, postgresql_settings)
+    before = tested.contents()
+    for name in EVENTS:
+        if (service, f"on_{name}", name) in LISTENERS and name not in ENDS:
+            tested.hear(widest(EVENTS[name]))
+    assert tested.contents() != before
+    for name in ENDS:
+        if (service, f"on_{name}", name) in LISTENERS:
+            tested.hear(widest(EVENTS[name]))
 
 
 def test_every_listener_is_tried():

@@ -14,6 +14,7 @@ from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 
 from services.approval.domain.officer import token_hash
 from services.gateway.identity import LINK_SECONDS
+from shared.language.text import without_accents
 from tests.support.answers import code_of, done, fields_refused, refused
 from tests.support.embedded import ACCOUNT, embedded_system
 from tests.support.people import AGENCY_CODE, OFFICER, OTHER_AGENCY_CODE, OfficerAccount, applicant
@@ -611,6 +612,26 @@ def test_another_name_than_the_registers_is_not_approved(system, officer):
         officer.review(declared)
         officer.problem("POST", review_path(declared, "/approval"), 409, "name_mismatch", json=approval_of(declared))
         assert system.call("DELETE", f"/declarations/{declared['number']}", params=code_of(declared)).status_code == 204
+
+
+def test_a_name_spelled_with_other_accents_is_approved_once_the_officer_confirms(system, officer):
+    who = system.newcomer()
+    declared = system.submit(who, full_name=without_accents(who.full_name))
+    assert officer.review(declared)["register_check"] == {
+        "result": "name_spelling_differs",
+        "full_name": who.full_name,
+        "id_number": who.id_number,
+    }
+    path, form = review_path(declared, "/approval"), approval_of(declared)
+    problem = officer.problem("POST", path, 409, "name_spelling_differs", json=form)
+    assert fields_refused(problem) == {"confirm": "must_be_accepted"}
+    assert officer.review(declared)["status"] == "pending"
+
+    done(officer.call("POST", path, json=form | {"confirm": True}))
+    steps = [entry["what"] for entry in officer.review(declared)["history"]]
+    assert steps == ["submitted", "spelling_confirmed", "approved"]
+    named = ("registration", "SELECT full_name FROM accounts WHERE insurance_code = ?", who.insurance_code)
+    until(lambda: system.rows(*named) == [(who.full_name,)], "the account has the register's name")
 
 
 def test_a_name_is_the_same_in_any_case_spaces_and_unicode_form(system, officer):

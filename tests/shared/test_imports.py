@@ -168,7 +168,7 @@ BAD = {
         "line 2: {first}: characters that cannot be printed",
     ),
     "an invisible character": (
-        lambda one: one.text(with_first(one, "7\u202e")).encode(),
+        lambda one: one.text(with_first(one, "7\u202e7")).encode(),
         "line 2: {first}: characters that cannot be printed",
     ),
     "a character that a program lost": (

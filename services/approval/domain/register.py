@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from shared.language.errors import Refused
-from shared.language.text import same_text
+from shared.language.errors import FieldError, Refused
+from shared.language.text import same_but_for_accents, same_name
 
 EARLIEST_BIRTH = "1900"  # older ones are a spreadsheet's zero, or a slip
 
@@ -42,6 +42,7 @@ class Match(StrEnum):
     MATCHES = "matches"
     CODE_NOT_REGISTERED = "code_not_registered"
     NAME_MISMATCH = "name_mismatch"
+    SPELLING_DIFFERS = "name_spelling_differs"
     ID_MISMATCH = "id_mismatch"
     UNAVAILABLE = "register_unavailable"
 
@@ -49,26 +50,31 @@ class Match(StrEnum):
 def compare(person: Person | None, full_name: str, id_number: str) -> Match:
     """Compare what was declared with the register.
 
-    Of names, case, spaces and Unicode form do not count, accents do. ID numbers are compared where both are of the
-    same length: a CCCD says nothing of the CMND or the passport that the register may still have.
+    Of names, case, spaces, Unicode form and the place of the tone do not count, accents do. ID numbers are compared
+    where both are of the same length: a CCCD says nothing of the CMND or the passport that the register may still have.
     """
     if person is None:
         return Match.CODE_NOT_REGISTERED
-    if not same_text(person.full_name, full_name):
+    if not same_but_for_accents(person.full_name, full_name):
         return Match.NAME_MISMATCH
     known = (person.id_number or "").strip().upper()
     if len(known) == len(id_number) and known != id_number:
         return Match.ID_MISMATCH
-    return Match.MATCHES
+    return Match.MATCHES if same_name(person.full_name, full_name) else Match.SPELLING_DIFFERS
 
 
-def check_person(person: Person | None, full_name: str, id_number: str) -> Person:
+def check_person(person: Person | None, full_name: str, id_number: str, *, confirmed: bool) -> Person:
     """Return the person, if the register has this name and no other ID number under the code.
 
+    A name that differs in its accents only is accepted of an officer who ``confirmed`` that: papers, and the register
+    itself, are not always spelled right.
+
     Raises:
-        Refused: ``code_not_registered``, ``name_mismatch`` or ``id_mismatch``.
+        Refused: ``code_not_registered``, ``name_mismatch``, ``id_mismatch`` or ``name_spelling_differs``.
     """
     match = compare(person, full_name, id_number)
-    if person is None or match is not Match.MATCHES:
+    if match is Match.SPELLING_DIFFERS and not confirmed:
+        raise Refused(match, errors=[FieldError("confirm", "must_be_accepted")])
+    if person is None or match not in (Match.MATCHES, Match.SPELLING_DIFFERS):
         raise Refused(match)
     return person

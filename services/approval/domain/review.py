@@ -15,7 +15,7 @@ from shared.language.events import (
     ReminderRequested,
 )
 from shared.language.limits import Limit
-from shared.language.text import search_key
+from shared.language.text import same_name, search_key
 from shared.language.values import (
     ANOTHER_APPROVED,
     Address,
@@ -32,6 +32,7 @@ from shared.language.values import (
 OWN_FOLDER = "reviews/"
 UNNAMED_LIFETIME = timedelta(hours=24)  # of a file in it that no review names
 WRONG_CODES = Limit("wrong_code", 5, timedelta(hours=1), Locked)  # tracking codes tried for one declaration
+SPELLING_CONFIRMED = "spelling_confirmed"  # in the history: the officer saw that the register spells the name otherwise
 REMINDERS = Limit("reminder", 3, timedelta(days=1))
 
 
@@ -198,13 +199,15 @@ class Review:
         )
 
     def approve(self, officer: str, person: Person, *, at: datetime) -> DeclarationApproved:
-        """Decide that the declaration is in order; the register's date of birth and sex go with it.
+        """Decide that the declaration is in order; the register's name, date of birth and sex go with it.
 
         Raises:
             Refused: ``already_decided``, ``assigned_to_another``.
         """
         self._check_open(officer, at)
-        assert self.dossier is not None and self.insurance_code is not None
+        assert self.dossier is not None and self.insurance_code is not None and self.full_name is not None
+        if not same_name(person.full_name, self.full_name):
+            self._note(SPELLING_CONFIRMED, officer, at)
         self._decide(Status.APPROVED, officer, None, at)
         return DeclarationApproved(
             declaration_id=self.declaration_id,
@@ -220,6 +223,11 @@ class Review:
             kind=self.kind,
             at=at,
         )
+
+    @property
+    def confirmed(self) -> str:
+        """Say what the officer confirmed beyond the rule, if anything: `SPELLING_CONFIRMED` or nothing."""
+        return SPELLING_CONFIRMED if any(step["what"] == SPELLING_CONFIRMED for step in self.history) else ""
 
     def reject(self, officer: str, reason: str, *, at: datetime) -> DeclarationRejected:
         """Decide that the declaration is not in order, and say why (S75).

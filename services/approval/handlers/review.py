@@ -235,7 +235,7 @@ def approve_declaration(session: Session, token: str, number: str, person: Perso
     if not review.opens_account or review.insurance_code is None:
         officer, review = _lock_review(session, token, number, Permission.DECIDE, at)
         announce(session, review.approve(officer.username, person, at=at))
-        models.record(session, Act.APPROVED, officer, token_hash(token), at=at, review=review)
+        models.record(session, Act.APPROVED, officer, token_hash(token), at=at, review=review, detail=review.confirmed)
         return review
     models.lock_code(session, review.insurance_code)  # before any review: approvals wait for each other here only
     is_first = models.reserve_account(session, review.insurance_code, review.declaration_id, at)
@@ -246,7 +246,7 @@ def approve_declaration(session: Session, token: str, number: str, person: Perso
         raise Refused("account_exists")
     announce(session, approved)
     ended = _give_way(session, others, at)
-    models.record(session, Act.APPROVED, officer, token_hash(token), at=at, review=review)
+    models.record(session, Act.APPROVED, officer, token_hash(token), at=at, review=review, detail=review.confirmed)
     for other in ended:
         models.record(session, Act.REJECTED, officer, token_hash(token), at=at, review=other, detail=ANOTHER_APPROVED)
     return review

@@ -9,7 +9,7 @@ from typing import Any
 from marshmallow import fields, post_load
 
 from services.approval.domain.register import Match
-from services.approval.domain.review import Review, Standing
+from services.approval.domain.review import SPELLING_CONFIRMED, Review, Standing
 from shared.forms import (
     Choice,
     Code,
@@ -38,6 +38,7 @@ HISTORY = (
     "returned",
     "returned_by_another",
     "reminded",
+    SPELLING_CONFIRMED,
     *(f"photo_replaced:{purpose}" for purpose in Purpose),
     *DECIDED,
 )
@@ -78,7 +79,11 @@ class ApprovalForm(Form):
         " for kinds that an account holder proved by a one-time code.",
         example="4EZYX8MXQF",
     )
-    confirm = Flag(load_default=False, about="The changes of an `adjust` were looked at.", example=False)
+    confirm = Flag(
+        load_default=False,
+        about="The changes of an `adjust` were looked at; or that the register spells the name with other accents.",
+        example=False,
+    )
 
 
 class RejectionForm(Form):
@@ -116,6 +121,7 @@ class RegisterCheckView(View):
     """What the household register says of the code, the name and the ID number; an approval is refused by it."""
 
     result = Choice(Match, required=True)
+    full_name = PlainText(about="The name that the register has, where its accents differ.", example="Trần Thị Mâu")
     id_number = PlainText(about="The ID number that the register has, to be compared by eye.", example="079185000017")
 
 

@@ -174,6 +174,7 @@ class OfficerRoutes:
                 "wrong_tracking_code",
                 "code_not_registered",
                 "name_mismatch",
+                "name_spelling_differs",
                 "id_mismatch",
                 "account_exists",
                 "confirmation_required",
