@@ -21,8 +21,8 @@ CODES = {
         "Some values are not valid. Correct the fields below and send the request again.",
     ),
     "unreadable_image": (
-        "Không đọc được ảnh. Hãy chụp lại và gửi ảnh JPEG, PNG hoặc WebP.",
-        "The picture cannot be read. Take it again and send it as JPEG, PNG or WebP.",
+        "Không đọc được ảnh. Hãy chụp lại và gửi ảnh JPEG, PNG, WebP hoặc HEIC.",
+        "The picture cannot be read. Take it again and send it as JPEG, PNG, WebP or HEIC.",
     ),
     "unreadable_qr": (
         "Không đọc được mã QR. Hãy quét lại nơi đủ sáng, hoặc nhập tay.",
@@ -138,8 +138,8 @@ CODES = {
         "The content is larger than {limit} bytes. Send a smaller file.",
     ),
     "unsupported_media_type": (
-        "Hãy gửi ảnh JPEG, PNG hoặc WebP; các yêu cầu khác gửi dạng JSON.",
-        "Send pictures as JPEG, PNG or WebP, and everything else as JSON.",
+        "Hãy gửi ảnh JPEG, PNG, WebP hoặc HEIC; các yêu cầu khác gửi dạng JSON.",
+        "Send pictures as JPEG, PNG, WebP or HEIC, and everything else as JSON.",
     ),
     "locked": (
         "Sai quá nhiều lần nên tạm khóa. Hãy thử lại sau thời gian ghi trong Retry-After.",

@@ -210,6 +210,7 @@ def bomb(fmt, side, mode="RGB", **options):
 BOMBS = {
     "WebP": lambda: bomb("WEBP", 7071, lossless=True),
     "palette PNG": lambda: bomb("PNG", 7000, "P"),
+    "HEIC": lambda: bomb("HEIF", 5090, quality=10),
     "progressive JPEG": lambda: bomb("JPEG", 7900, progressive=True, quality=5),
 }
 

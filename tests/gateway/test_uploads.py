@@ -59,7 +59,8 @@ NOT_PICTURES = {
     "HTML": b"<html><script>alert(1)</script>",
     "a PDF": b"%PDF-1.7\n%%EOF",
     "an archive": b"PK\x03\x04" + bytes(100),
-    "HEIC": b"\0\0\0\x18ftypheic" + bytes(100),
+    "AVIF": b"\0\0\0\x18ftypavif" + bytes(100),
+    "a film of a phone": b"\0\0\0\x18ftypmp42" + bytes(100),
     "one zero": b"\0",
 }
 UNREADABLE = {
@@ -134,6 +135,16 @@ def test_a_picture_stays_in_its_format_whatever_its_name_says(system, kind):
         kept = done(system.call("POST", "/uploads", files={"file": file}, data={"purpose": "portrait"}), 201)
         assert kept["content_type"] == FORMATS[kind]
         assert Image.open(BytesIO(kept_file(system, kept["upload_id"]))).format == kind
+
+
+def test_a_heic_of_an_iphone_is_kept_as_jpeg(system):
+    kept = done(system.upload("portrait", picture("HEIF", (1200, 900))), 201)
+    assert kept["content_type"] == "image/jpeg"
+    assert Image.open(BytesIO(kept_file(system, kept["upload_id"]))).format == "JPEG"
+
+
+def test_what_only_begins_like_a_heic_is_unreadable(system):
+    refused(system.upload("portrait", b"\0\0\0\x18ftypheic" + bytes(100)), 400, "unreadable_image")
 
 
 @pytest.mark.parametrize("kind", FORMATS)

@@ -28,6 +28,7 @@ NEW_CARD = (
     "487579e1bb876e2048c3b363204dc3b46e2c205468c3a06e68207068e1bb912048e1bb93204368c3ad204d696e68|$"
 )
 FORMATS = [("JPEG", "image/jpeg", ".jpg"), ("PNG", "image/png", ".png"), ("WEBP", "image/webp", ".webp")]
+HEIC = "HEIF"  # as Pillow calls it; kept as JPEG
 # What /proc calls the high-water mark is the process's own; getrusage would report its parent's.
 REFUSE_AND_MEASURE = """
 import re, sys
@@ -39,7 +40,7 @@ try:
 except Invalid:
     print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
 """
-NAMES = [name for name, _, _ in FORMATS]
+NAMES = [*(name for name, _, _ in FORMATS), HEIC]
 
 
 def opened(data):
@@ -72,7 +73,7 @@ def exif(orientation):
     notes = Image.Exif()
     notes[0x0112] = orientation
     notes[0x010E] = "SECRET PLACE"
-    return notes
+    return notes.tobytes()  # as bytes, or no HEIC is turned
 
 
 def qr_image(text):
@@ -85,6 +86,48 @@ def test_a_picture_stays_in_its_format(name, content_type, suffix):
     kept = read_picture(picture(name))
     assert (kept.content_type, kept.suffix) == (content_type, suffix)
     assert (opened(kept.data).format, opened(kept.data).size) == (name, (400, 300))
+
+
+def test_a_heic_is_kept_as_jpeg():
+    kept = read_picture(picture(HEIC))
+    assert (kept.content_type, kept.suffix) == ("image/jpeg", ".jpg")
+    assert (opened(kept.data).format, opened(kept.data).size) == ("JPEG", (400, 300))
+
+
+def test_a_heic_that_is_seen_through_is_kept_as_jpeg():
+    assert opened(read_picture(picture(HEIC, mode="RGBA")).data).mode == "RGB"
+
+
+@pytest.mark.parametrize("name", ["JPEG", HEIC])
+def test_a_burst_of_a_phone_is_its_first_picture(name):
+    image = Image.new("RGB", (400, 300), "red")
+    burst = encoded(
+        image, "MPO" if name == "JPEG" else name, save_all=True, append_images=[Image.new("RGB", (400, 300))]
+    )
+    red, green, _ = opened(read_picture(burst).data).getpixel((200, 150))
+    assert red > 200 > 60 > green
+
+
+def test_the_film_behind_a_photograph_does_not_cost_it():
+    """Samsung's and Pixel's motion photos: a JPEG, and behind its end a film, in which every byte may stand."""
+    film = b"MotionPhoto_Data\0\0\0\x18ftypmp42" + b"\xff\xda\0\x0c" * 20_000
+    kept = read_picture(picture("JPEG", (1000, 1000), progressive=True) + film)
+    assert b"MotionPhoto" not in kept.data and opened(kept.data).size == (1000, 1000)
+
+
+@pytest.mark.parametrize("hidden", [b"\xff\x01\xff\xff", b"\xff\x02\xff\xff", b"\xff\xd8\xff\xff"])
+def test_no_marker_hides_scans_from_the_count(hidden):
+    """What the decoder reads past must not be what the count stops at, or skips over."""
+    whole = picture("JPEG", (1000, 1000), progressive=True)
+    last_scan = whole.rindex(b"\xff\xda")
+    scans = whole[last_scan:-2] * 1000
+    assert_unreadable(whole[:last_scan] + hidden + scans + b"\xff\xd9")
+
+
+@pytest.mark.parametrize(("name", "size"), [("JPEG", (8160, 6144)), (HEIC, (5712, 4284))])
+def test_the_largest_pictures_of_usual_phones_are_taken(name, size):
+    kept = opened(read_picture(picture(name, size, quality=30)).data)
+    assert max(kept.size) == 2000
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -207,6 +250,8 @@ def test_other_picture_formats_are_not_read(name):
         b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>",
         b"PK\x03\x04",
         b"RIFF\0\0\0\0WAVE",
+        b"\0\0\0\x18ftypmp42",
+        b"\0\0\0\x18ftypavif",
     ],
 )
 def test_what_is_no_picture_is_not_read(data):
@@ -215,7 +260,9 @@ def test_what_is_no_picture_is_not_read(data):
 
 
 @pytest.mark.parametrize(
-    "magic", [b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBP"], ids=["jpeg", "png", "webp"]
+    "magic",
+    [b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBP", b"\0\0\0\x18ftypheic"],
+    ids=["jpeg", "png", "webp", "heic"],
 )
 def test_a_file_that_only_begins_like_a_picture_is_unreadable(magic):
     assert_unreadable(magic + b"\0" * 200)
