@@ -31,6 +31,12 @@ from psycopg2 import sql
 
 COMPOSE = ("docker", "compose", "-f", str(Path(__file__).with_name("servers.yml")))
 LOCAL = {"127.0.0.1", "localhost", "::1"}
+# From a file that RabbitMQ's own user may read, too: rabbitmqctl 4.0 waits for ever for what comes by a pipe.
+IMPORT_FROM_FILE = """
+file=$(mktemp) && trap 'rm -f "$file"' EXIT && cat > "$file" && chmod 644 "$file" \\
+  && "$1" --silent import_definitions "$file"
+"""
+PATIENCE = 900  # seconds for one command; installing a server takes minutes
 DATABASE = re.compile(r"vssid_test_[0-9a-f]{8}")
 PREFIX = re.compile(r"test-[0-9a-f]{8}\.")
 
@@ -165,7 +171,8 @@ def import_definitions(servers: Servers, definitions: str) -> None:
     rabbitmqctl = _rabbitmqctl(servers.amqp_url)
     if rabbitmqctl is None:
         pytest.skip("RabbitMQ's administration is out of reach: be root where it runs, or let compose start it")
-    _run([*rabbitmqctl, "--silent", "import_definitions"], given=definitions)
+    *where, program = rabbitmqctl
+    _run([*where, "sh", "-c", IMPORT_FROM_FILE, "sh", program], given=definitions)
 
 
 def delete_users(servers: Servers, prefix: str) -> None:
@@ -403,7 +410,9 @@ def _run(command: list[str], given: str = "") -> str:
     """Run a command to its end and return what it printed."""
     # Under C.UTF-8 Debian sets its PostgreSQL cluster up for UTF-8; under no locale, for bytes.
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
-    done = subprocess.run(command, input=given, env=environment, cwd="/", capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, input=given, env=environment, cwd="/", capture_output=True, text=True, check=True, timeout=PATIENCE
+    )
     return done.stdout
 
 
