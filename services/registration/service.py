@@ -46,7 +46,7 @@ from shared.framework.providers import (
 from shared.framework.rpc import rpc
 from shared.framework.service import Service
 from shared.framework.timers import every
-from shared.language.clock import utc_now
+from shared.language.clock import utc_now, vietnam_day
 from shared.language.errors import FieldError, Invalid, NotFound, Unavailable
 from shared.language.events import (
     CardIssued,
@@ -194,7 +194,7 @@ class Registration(Service):
         if not isinstance(payload, str):
             raise Invalid(errors=[FieldError("payload", forms.WRONG_TYPE)])
         reading = read_qr(payload)
-        return QrView.of(reading)
+        return QrView.of(reading, unreadable=reading.unreadable or None)
 
     @rpc
     def list_provinces(self) -> dict[str, Any]:
@@ -212,7 +212,9 @@ class Registration(Service):
         wanted = forms.read(AgencySearchForm, search)
         province, limit = wanted["province_code"], wanted["limit"]
         code = province and (places.province_code(province) or "none")
-        found = self.database.query(models.open_agencies, utc_now().date(), code, wanted["cursor"] or "", limit + 1)
+        found = self.database.query(
+            models.open_agencies, vietnam_day(utc_now()), code, wanted["cursor"] or "", limit + 1
+        )
         return agency_list(found, limit)
 
     # what this service and others tell

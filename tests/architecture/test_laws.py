@@ -426,6 +426,23 @@ def test_rules_and_handlers_do_not_ask_the_clock_or_the_environment_and_do_not_l
     assert found == []
 
 
+def test_the_day_is_vietnams():
+    """Between midnight and seven it is another day there than UTC's: nobody takes the day, or the year, of a moment."""
+    parts = {"year", "month", "day", "hour", "weekday", "isoweekday", "date"}
+    moments = {"at", "now", "moment", "utc_now", "submitted_at", "expires_at", "decided_at", "received_at"}
+    found = [
+        f"{path}: {ast.unparse(node)}"
+        for path, tree in trees()
+        if path != "shared/language/clock.py"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr in parts
+        and {one.id for one in ast.walk(node) if isinstance(one, ast.Name)} & moments
+        and not (isinstance(node.value, ast.Call) and ast.unparse(node.value).startswith("vietnam_day("))
+    ]
+    assert found == []
+
+
 def test_only_entrypoints_commit():
     found = [
         f"{path}:{call.lineno}"

@@ -88,7 +88,6 @@ GARBAGE = {
     "an ID number alone": "079085000017",
     "eleven digits": MAN[1:],
     "no name": MAN.replace("Nguyễn Văn Thử", ""),
-    "no such day": MAN.replace("15081985", "31021985"),
     "no hex": NEW_CARD.replace("5472e1", "54zze1"),
     "no UTF-8": NEW_CARD.replace("5472e1baa76e205468e1bb8b204de1baab75", "ff"),
     "NUL in the middle": MAN.replace("Văn", "V\0n"),

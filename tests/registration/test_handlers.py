@@ -1,6 +1,6 @@
 """The work of registration, on its real tables."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -169,6 +169,37 @@ def test_an_agency_that_is_not_open_today_is_refused(database, agency):
         "unknown_agency",
         (FieldError("agency_code", "unknown_agency"),),
     )
+
+
+EARLY = datetime(2026, 8, 3, 18, 30, tzinfo=UTC)  # half past one of the 4th in Vietnam
+
+
+@pytest.mark.parametrize(
+    ("agency", "is_open"),
+    [
+        ({"opened_on": date(2026, 8, 4)}, True),
+        ({"opened_on": date(2026, 8, 5)}, False),
+        ({"closed_on": date(2026, 8, 4)}, False),
+        ({"closed_on": date(2026, 8, 5)}, True),
+    ],
+    ids=["opens today", "opens tomorrow", "closed today", "closes tomorrow"],
+)
+def test_at_night_an_agency_is_open_by_the_day_in_vietnam(database, agency, is_open):
+    with database.begin() as session:
+        session.execute(sa.update(models.agencies).values(**agency))
+    if is_open:
+        assert submit(database, at=EARLY).status == Status.PENDING
+    else:
+        with pytest.raises(Refused):
+            submit(database, at=EARLY)
+
+
+def test_in_the_first_hours_of_a_year_its_children_and_its_numbers_are_of_that_year(database):
+    new_year = datetime(2026, 12, 31, 17, 30, tzinfo=UTC)
+    born_today = {"type": "cccd", "number": "079327000017"}  # a girl of 2027
+    assert submit(database, at=new_year, id_document=born_today).number == "2027-0000001"
+    with pytest.raises(Invalid):
+        submit(database, at=new_year - timedelta(hours=1), id_document=born_today, photos=fresh_photos(database, 2))
 
 
 def test_a_phone_with_a_pending_declaration_of_a_code_cannot_submit_another(database):

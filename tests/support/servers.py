@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pika
@@ -36,7 +37,7 @@ IMPORT_FROM_FILE = """
 file=$(mktemp) && trap 'rm -f "$file"' EXIT && cat > "$file" && chmod 644 "$file" \\
   && "$1" --silent import_definitions "$file"
 """
-PATIENCE = 900  # seconds for one command; installing a server takes minutes
+COMMAND_SECONDS = 900  # seconds for one command; installing a server takes minutes
 DATABASE = re.compile(r"vssid_test_[0-9a-f]{8}")
 PREFIX = re.compile(r"test-[0-9a-f]{8}\.")
 
@@ -411,7 +412,14 @@ def _run(command: list[str], given: str = "") -> str:
     # Under C.UTF-8 Debian sets its PostgreSQL cluster up for UTF-8; under no locale, for bytes.
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
     done = subprocess.run(
-        command, input=given, env=environment, cwd="/", capture_output=True, text=True, check=True, timeout=PATIENCE
+        command,
+        input=given,
+        env=environment,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=COMMAND_SECONDS,
     )
     return done.stdout
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from services.registration.domain.kinds import WrongKind
+from shared.language.clock import vietnam_day
 from shared.language.errors import FieldError, Invalid, NotFound, Refused
 from shared.language.events import (
     DeclarationAcknowledged,
@@ -222,8 +223,8 @@ def new_tracking_code() -> str:
 
 
 def declaration_number(serial: int, at: datetime) -> str:
-    """Return the number people quote: year and serial, such as 2026-0000123."""
-    return f"{at.year}-{serial:07d}"
+    """Return the number people quote: the year in Vietnam and a serial, such as 2026-0000123."""
+    return f"{vietnam_day(at).year}-{serial:07d}"
 
 
 def expiry(submitted_at: datetime, days: float) -> datetime:

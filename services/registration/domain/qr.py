@@ -5,7 +5,7 @@ The layouts are those of docs/sources.md (§3). What a scan gives only fills in 
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from shared.language.errors import FieldError, Invalid
@@ -14,6 +14,8 @@ from shared.language.values import Gender
 
 LONGEST_PAYLOAD = 4096  # a QR code holds at most 2953 bytes; a pasted text may be anything
 AROUND = "\0\ufeff \t\r\n"  # what scanners put around a payload
+# what a scanner puts before it: an AIM symbology identifier, or the name of a format with a colon
+PREFIX = re.compile(r"\](?:Q|E|C|d)[0-9]|(?:QR|QRCODE|TEXT):", re.IGNORECASE)
 EMPTY = ("", "-")
 
 ID_NUMBER = re.compile(r"[0-9]{12}")
@@ -26,8 +28,13 @@ SOLID_DATE = re.compile(r"([0-9]{1,2})([0-9]{2})([1-9][0-9]{3})")
 GENDERS = {
     "nam": Gender.MALE,
     "1": Gender.MALE,
+    "male": Gender.MALE,
+    "m": Gender.MALE,
     "nữ": Gender.FEMALE,
+    "nu": Gender.FEMALE,
     "2": Gender.FEMALE,
+    "female": Gender.FEMALE,
+    "f": Gender.FEMALE,
 }
 
 Fields = dict[str, str | None]
@@ -39,11 +46,13 @@ class QrReading:
     """What a card's QR says.
 
     ``kind`` is cccd or bhyt. ``fields`` always holds every field of its kind, None where the card is
-    silent; dates are YYYY-MM-DD, or YYYY where only the year is known; gender is male or female.
+    silent; dates are YYYY-MM-DD, or YYYY where only the year is known; gender is male or female. ``unreadable``
+    names the fields that the card fills in some way nobody reads: one of them costs no other.
     """
 
     kind: str
     fields: Fields
+    unreadable: tuple[str, ...] = ()
 
 
 def read_qr(payload: str) -> QrReading:
@@ -58,41 +67,47 @@ def read_qr(payload: str) -> QrReading:
 def _reading(payload: str) -> QrReading:
     if len(payload) > LONGEST_PAYLOAD:
         raise ValueError("longer than any QR code")
-    parts = [part.strip(AROUND) for part in payload.strip(AROUND).split("|")]
+    parts = [part.strip(AROUND) for part in PREFIX.sub("", payload.strip(AROUND), count=1).split("|")]
     if ID_NUMBER.fullmatch(parts[0]):
-        return QrReading("cccd", _identity_card(parts))
-    return QrReading("bhyt", _health_card(parts))
+        return _identity_card(parts)
+    return _health_card(parts)
 
 
-def _identity_card(parts: list[str]) -> Fields:
+def _identity_card(parts: list[str]) -> QrReading:
     if not 6 <= len(parts) <= 11:
         raise ValueError("not the length of an identity card")
     if len(parts) == 6 and not _is_old_id_number(parts[1]):
         parts = [parts[0], "", *parts[1:]]  # one public description leaves the old number out
-    return _read(parts[: len(IDENTITY_CARD)], IDENTITY_CARD)
+    return _read("cccd", parts[: len(IDENTITY_CARD)], IDENTITY_CARD)
 
 
 def _is_old_id_number(part: str) -> bool:
     return part in EMPTY or OLD_ID_NUMBER.fullmatch(part) is not None
 
 
-def _health_card(parts: list[str]) -> Fields:
+def _health_card(parts: list[str]) -> QrReading:
     if parts[-1] == "$":
         parts = parts[:-1]
     if not 6 <= len(parts) <= 20:
         raise ValueError("not the length of a health card")
-    fields = _read(parts[: len(HEALTH_CARD)], HEALTH_CARD)
-    return {"insurance_code": str(fields["card_number"])[-10:], **fields}
+    reading = _read("bhyt", parts[: len(HEALTH_CARD)], HEALTH_CARD)
+    return replace(reading, fields={"insurance_code": str(reading.fields["card_number"])[-10:], **reading.fields})
 
 
-def _read(parts: list[str], layout: Layout) -> Fields:
+def _read(kind: str, parts: list[str], layout: Layout) -> QrReading:
+    """Read the parts in the order of the layout; who the card is of must be readable, the rest need not be."""
     padded = parts + [""] * (len(layout) - len(parts))
-    fields = {
-        name: None if part in EMPTY else read(part) or None for (name, read), part in zip(layout, padded, strict=True)
-    }
+    fields: Fields = {}
+    unreadable = []
+    for (name, read), part in zip(layout, padded, strict=True):
+        try:
+            fields[name] = None if part in EMPTY else read(part) or None
+        except ValueError:
+            fields[name] = None
+            unreadable.append(name)
     if not fields["full_name"] or not fields[layout[0][0]]:
         raise ValueError("nobody is named")
-    return fields
+    return QrReading(kind, fields, tuple(unreadable))
 
 
 def _matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
@@ -113,14 +128,6 @@ def _text(part: str) -> str:
 
 def _hex_text(part: str) -> str:
     return _text(bytes.fromhex(part).decode())
-
-
-def _guessed_hex_text(part: str) -> str | None:
-    # The form of these fields is inferred from samples: a surprise there must not cost the whole card.
-    try:
-        return _hex_text(part)
-    except ValueError:
-        return None
 
 
 def _gender(part: str) -> str:
@@ -165,10 +172,10 @@ HEALTH_CARD: Layout = (
     ("valid_to", _date),
     ("issued_on", _date),
     ("management_code", _text),
-    ("parent_name", _guessed_hex_text),
+    ("parent_name", _hex_text),
     ("living_area", _text),
     ("five_years_from", _date),
     ("check_text", _text),
     ("benefit_level", _text),
-    ("issued_by", _guessed_hex_text),
+    ("issued_by", _hex_text),
 )

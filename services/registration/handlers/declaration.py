@@ -17,6 +17,7 @@ from services.registration.domain.declaration import (
 )
 from services.registration.domain.upload import form_key
 from services.registration.handlers.upload import drop_uploads_of
+from shared.language.clock import vietnam_day
 from shared.language.errors import FieldError, Refused
 from shared.language.events import CardIssued, DeclarationReceived, DeclarationRejected, DeclarationReturned
 from shared.language.limits import Limit
@@ -43,9 +44,9 @@ def submit_declaration(
         TooMany: as many declarations as a phone, an address or a mail address may send were accepted.
     """
     document = IdDocument(**form["id_document"])
-    check_id_document(document, at.date())
+    check_id_document(document, vietnam_day(at))
     kind = DeclarationKind(form["kind"])
-    agency, account = models.admission(session, form["insurance_code"], form["agency_code"], at.date())
+    agency, account = models.admission(session, form["insurance_code"], form["agency_code"], vietnam_day(at))
     if agency is None:
         raise Refused("unknown_agency", errors=[FieldError("agency_code", "unknown_agency")])
     declaration_id = new_id()

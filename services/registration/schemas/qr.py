@@ -28,6 +28,10 @@ class QrView(View):
     """What a card's code says. Dates are YYYY-MM-DD, or YYYY where only the year is known."""
 
     kind = Choice(("cccd", "bhyt"), required=True)
+    unreadable = fields.List(
+        PlainText(example="issued_on"),
+        metadata={"description": "Fields that nobody can read as the card fills them; null. Missing where none is."},
+    )
     fields_ = fields.Dict(
         keys=fields.String(),
         values=fields.String(allow_none=True),
