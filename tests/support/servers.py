@@ -411,17 +411,8 @@ def _run(command: list[str], given: str = "") -> str:
     """Run a command to its end and return what it printed."""
     # Under C.UTF-8 Debian sets its PostgreSQL cluster up for UTF-8; under no locale, for bytes.
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
-    done = subprocess.run(
-        command,
-        input=given,
-        env=environment,
-        cwd="/",
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=COMMAND_SECONDS,
-    )
-    return done.stdout
+    how: dict[str, Any] = {"env": environment, "cwd": "/", "capture_output": True, "text": True, "check": True}
+    return str(subprocess.run(command, input=given, timeout=COMMAND_SECONDS, **how).stdout)
 
 
 def _say(text: str) -> None:
