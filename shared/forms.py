@@ -25,12 +25,13 @@ REQUIRED, NULL, WRONG_TYPE, UNKNOWN = "required", "null", "wrong_type", "unknown
 MAX_ERRORS = 100  # named in one answer; a body of nothing but errors must not cause an answer of megabytes
 CODES: dict[str, Any] = {"required": REQUIRED, "null": NULL, "invalid": WRONG_TYPE, "type": WRONG_TYPE}
 LONGEST_MOBILE, LONGEST_EMAIL = 20, 254
+# Letters of the languages that are written in Latin ones: the font of Form 01 has each of them, and no others
+LATIN = "[A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1e9b\u1e9e\u1ea0-\u1ef9]"
 # A character with its marks: a few letters of Vietnam's languages (ơ̆, ư̆) have no composed form
-CHARACTER = r"[^\W\d_][\u0300-\u036f]*"
+CHARACTER = rf"{LATIN}[\u0300-\u036f]*"
 # Characters one after another; a usual word is matched in one step, and usual names have a pattern of their own that is
 # matched in a third of the time: imports check millions
-WORD = r"[^\W\d_]+(?:[\u0300-\u036f][^\W\d_]*)*"
-LATIN = "[A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff]"
+WORD = rf"{LATIN}+(?:[\u0300-\u036f]{LATIN}*)*"
 USUAL_NAME = re.compile(rf"{LATIN}+(?: {LATIN}+)*")
 NAME = re.compile(rf"{WORD}(?:[ .'-]+{WORD})*\.?")
 ADDRESS_LINE = re.compile(rf"(?:{CHARACTER}|\d|[ ,./()&#:+-]|(?<=[^\W\d_])')+")
@@ -218,7 +219,7 @@ class Text(PlainText):
 
 
 class Name(Text):
-    """A person's name: letters of any script, spaces, and the few signs that names have."""
+    """A person's name: Latin letters, spaces, and the few signs that names have."""
 
     def __init__(self, longest: int = 100, **options: Any) -> None:
         super().__init__(longest, checks=[Matches(NAME_CHARACTERS, "not_a_name"), _check_name], **options)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 import zxingcpp
+from fontTools.ttLib import TTFont
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
@@ -22,6 +23,7 @@ from services.registration.media.form01 import (
     purposes,
 )
 from services.registration.media.form01_pdf import FONTS, print_form01
+from shared.forms import is_name
 from shared.language.values import Address, Agency, DeclarationKind, IdDocument
 
 DECLARATION = Form01Data(
@@ -232,6 +234,20 @@ def test_a_character_the_font_lacks_leaves_a_box():
 
 def test_decomposed_characters_are_written_composed():
     assert "Nguyễn Văn" in text_of(print_form01(replace(DECLARATION, full_name="Nguye\u0302\u0303n Văn")))
+
+
+@pytest.mark.parametrize("path", sorted(FONTS.glob("*.ttf")), ids=lambda path: path.stem)
+def test_the_font_has_every_letter_that_a_name_or_an_address_may_have(path):
+    letters = [character for character in map(chr, range(0x10000)) if is_name(character)]
+    assert {"Ƀ", "ƀ", "č", "ñ", "ŏ", "Đ", "Ữ", "ß"} <= set(letters) and len(letters) > 600
+    known = TTFont(path).getBestCmap()
+    marks = [chr(code) for code in range(0x300, 0x370)]
+    assert [character for character in letters + marks if ord(character) not in known] == []
+
+
+def test_names_of_the_highlands_are_printed_without_boxes():
+    name = "H'Ƀĕ Ñŏč Kơ̆ƀ Y Êƀan Ư̆"
+    assert spaced(name) in text_of(print_form01(replace(DECLARATION, full_name=name)))
 
 
 def test_every_vietnamese_character_is_in_the_font():
