@@ -14,6 +14,7 @@ DAY = timedelta(days=1)
 KEPT = Retention(90 * DAY, {"child": 30 * DAY})
 UNTIL = dict.fromkeys(EVENTS, AT + 90 * DAY) | {
     "declaration_submitted": AT + 11 * DAY,
+    "declaration_acknowledged": AT + 11 * DAY,
     "reminder_requested": AT + 11 * DAY,
     "declaration_expired": AT + DAY,
 }

@@ -10,6 +10,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 DAY = dt.timedelta(days=1)
+CRITICAL = (x509.BasicConstraints, x509.KeyUsage)
+SIGNS_CERTIFICATES = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    **dict.fromkeys(
+        ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"), False
+    ),
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 class Signer:
@@ -19,13 +29,16 @@ class Signer:
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
 
-    def sign(self, other: "Signer", valid_for: dt.timedelta, extension: x509.ExtensionType) -> bytes:
-        """Return a certificate of another's key, or of the own, as PEM."""
+    def sign(self, other: "Signer", valid_for: dt.timedelta, *extensions: x509.ExtensionType) -> bytes:
+        """Return a certificate of another's key, or of the own, as PEM; Python 3.13 is strict."""
         now = dt.datetime.now(dt.UTC)
         builder = x509.CertificateBuilder(self.name, other.name, other.key.public_key(), x509.random_serial_number())
         builder = builder.not_valid_before(now - 10 * DAY).not_valid_after(now + valid_for)
-        signed = builder.add_extension(extension, critical=False).sign(self.key, hashes.SHA256())
-        return signed.public_bytes(serialization.Encoding.PEM)
+        theirs = x509.SubjectKeyIdentifier.from_public_key(other.key.public_key())
+        ours = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        for extension in (theirs, ours, *extensions):
+            builder = builder.add_extension(extension, critical=isinstance(extension, CRITICAL))
+        return builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
     def pem(self) -> bytes:
         plain = serialization.NoEncryption()
@@ -38,7 +51,8 @@ class Authority:
     def __init__(self, folder: Path) -> None:
         self._folder, self._signer = folder, Signer("An authority of the tests")
         self.file = folder / "authority.pem"
-        self.file.write_bytes(self._signer.sign(self._signer, DAY, x509.BasicConstraints(ca=True, path_length=0)))
+        own = x509.BasicConstraints(ca=True, path_length=0), SIGNS_CERTIFICATES
+        self.file.write_bytes(self._signer.sign(self._signer, DAY, *own))
 
     def server(self, host: str, valid_for: dt.timedelta = DAY, *, self_signed: bool = False) -> ssl.SSLContext:
         """Return the context of a server whose certificate names ``host``; a time below zero is over."""

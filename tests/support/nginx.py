@@ -38,6 +38,7 @@ class Names:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)  # or who waits in accept keeps it open
         self._socket.close()
 
     def _serve(self) -> None:

@@ -27,6 +27,7 @@ from urllib.parse import unquote, urlsplit
 import pika
 import pika.exceptions
 import psycopg2
+import psycopg2.errors
 import pytest
 from psycopg2 import sql
 
@@ -37,6 +38,7 @@ IMPORT_FROM_FILE = """
 file=$(mktemp) && trap 'rm -f "$file"' EXIT && cat > "$file" && chmod 644 "$file" \\
   && "$1" --silent import_definitions "$file"
 """
+VACUUMED_SECONDS = 30
 COMMAND_SECONDS = 900  # seconds for one command; installing a server takes minutes
 DATABASE = re.compile(r"vssid_test_[0-9a-f]{8}")
 PREFIX = re.compile(r"test-[0-9a-f]{8}\.")
@@ -131,7 +133,20 @@ def drop_databases(database_url: str) -> None:
         (name, f"{name}_"),
     )
     for (each,) in found:
-        _execute(database_url, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(each)))
+        _drop_database(database_url, each)
+
+
+def _drop_database(database_url: str, name: str) -> None:
+    """Drop a database; a user without special rights ends no process of a superuser's, and autovacuum may be there."""
+    deadline = time.monotonic() + VACUUMED_SECONDS
+    while True:
+        try:
+            _execute(database_url, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            return
+        except psycopg2.errors.InsufficientPrivilege:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
 
 
 def fresh_prefix() -> str:
