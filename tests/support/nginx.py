@@ -34,11 +34,12 @@ class Names:
         self.port: int = self._socket.getsockname()[1]
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._server.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)  # or who waits in accept keeps it open
+        self._over.set()
+        self._server.join()
         self._socket.close()
 
     def _serve(self) -> None:
@@ -114,6 +115,8 @@ class SilentGateway:
     def __init__(self, address: str, port: int) -> None:
         self.requests: list[bytes] = []
         self._socket = socket.create_server((address, port))
+        self._over = threading.Event()
+        self._server = threading.Thread(target=self._serve, daemon=True)
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._serve, daemon=True).start()
@@ -123,8 +126,10 @@ class SilentGateway:
         self._socket.close()
 
     def _serve(self) -> None:
-        with suppress(OSError):
-            while True:
+        self._socket.settimeout(0.1)  # who waits in accept for ever keeps the socket open, whoever closes it
+        while not self._over.is_set():
+            with suppress(OSError):
                 connection, _ = self._socket.accept()
                 with connection:
+                    connection.settimeout(10)
                     self.requests.append(connection.recv(65536))
