@@ -34,12 +34,10 @@ class Names:
         self.port: int = self._socket.getsockname()[1]
 
     def __enter__(self) -> Self:
-        self._server.start()
+        threading.Thread(target=self._serve, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._server.join()
         self._socket.close()
 
     def _serve(self) -> None:
@@ -119,10 +117,12 @@ class SilentGateway:
         self._server = threading.Thread(target=self._serve, daemon=True)
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._server.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._server.join()
         self._socket.close()
 
     def _serve(self) -> None:
