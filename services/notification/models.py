@@ -44,6 +44,7 @@ messages = sa.Table(
     sa.Column("state", sa.String(20), nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("delayed", sa.Integer, nullable=False),
+    sa.Column("possible_copies", sa.Integer, nullable=False, server_default="0"),
     sa.Column("settled_by", sa.String(20)),
     sa.Column("code", sa.String(60)),
     sa.Column("queued_at", UtcDateTime, nullable=False),
@@ -121,8 +122,8 @@ def reserved_message(session: Session, message_id: str, attempt: int) -> Message
 
 
 _CHANGED = (  # by the outcome of an attempt
-    *("state", "due_at", "carrier", "settled_by", "code", "delayed", "done_at", "recipient", "subject", "text", "html"),
-    *("sealed", "form_key", "fallback"),
+    *("state", "due_at", "carrier", "settled_by", "code", "delayed", "possible_copies", "done_at"),
+    *("recipient", "subject", "text", "html", "sealed", "form_key", "fallback"),
 )
 _SAVE_OUTCOME = (
     sa.update(messages)

@@ -5,6 +5,7 @@ import email.policy
 import json
 import socket
 from dataclasses import replace
+from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from services.notification.clients import mail_carriers, sms_carriers
 from services.notification.clients.carrier import CarrierRefused, OutgoingMessage
 from services.notification.domain.outcome import Deferred, Rejected
+from shared.language.clock import utc_now
 from shared.settings import Settings, SettingsError
 from tests.support.events import AT
 from tests.support.http_server import HttpServer
@@ -271,6 +273,44 @@ def test_an_sms_is_looked_up_by_recipient_and_text(twilio, sms):
     assert carrier.find(now) is True
     assert carrier.find(replace(now, text="Another text")) is False
     assert carrier.find(replace(now, recipient="+84987654321")) is False
+
+
+def test_where_texts_are_redacted_a_message_is_looked_up_by_recipient_and_time(twilio, sms):
+    twilio.redacts = True
+    now, over = utc_now(), sms_over(twilio.url)
+    earlier = replace(sms, queued_at=now)
+    assert over.find(earlier) is False
+    over.send(earlier, now)
+    assert over.find(earlier) is True
+    assert over.find(replace(earlier, recipient="+84987654321")) is False
+    assert over.find(replace(earlier, queued_at=now + timedelta(seconds=30))) is False
+
+
+@pytest.mark.parametrize("redacts", [True, False])
+@pytest.mark.parametrize("ahead", [-15, 15, 600], ids=str)
+def test_a_look_up_goes_by_the_clock_of_twilio(twilio, sms, redacts, ahead):
+    twilio.redacts, twilio.ahead = redacts, timedelta(minutes=ahead)
+    over, own = sms_over(twilio.url), replace(sms, queued_at=utc_now())
+    assert over.find(own) is False
+    over.send(own, utc_now())
+    assert over.find(own) is True
+
+
+@pytest.mark.parametrize("code", [14107, 20429, 21611, 30001, 30022, 63018])
+@pytest.mark.parametrize("status", [400, 403, 429])
+def test_a_code_that_means_later_is_not_final_whatever_its_status(twilio, sms, status, code):
+    twilio.refusal = (status, code)
+    with pytest.raises(CarrierRefused) as refused:
+        sms_over(twilio.url).send(sms, AT)
+    assert refused.value.outcome == Deferred(f"twilio_{code}")
+
+
+@pytest.mark.parametrize("code", [21211, 21610, 21614, 21617])
+def test_a_code_that_means_never_is_final(twilio, sms, code):
+    twilio.refusal = (400, code)
+    with pytest.raises(CarrierRefused) as refused:
+        sms_over(twilio.url).send(sms, AT)
+    assert refused.value.outcome == Rejected(f"twilio_{code}")
 
 
 def test_the_same_text_from_long_before_is_not_this_message(twilio, sms):

@@ -115,12 +115,40 @@ TABLE = [
     ("unknown", None, NotAccepted(), AT, ("queued", None, AT, 0, "lookup")),
     ("unknown", None, Unanswerable(), AT, ("queued", None, AT, 0, "sent_again")),
     ("unknown", "sent_again", Unanswerable(), AT, ("failed", "outcome_unknown", None, 0, "sent_again")),
+    ("unknown", "sent_again", NotAccepted(), AT, ("failed", "outcome_unknown", None, 0, "sent_again")),
 ]
+
+
+@pytest.mark.parametrize("asked", [NotAccepted(), Unanswerable()], ids=["denies", "cannot be asked"])
+@pytest.mark.parametrize("lost", ["answer", "process"])
+def test_whatever_road_it_takes_a_message_is_sends_twice_at_most(asked, lost):
+    """A carrier that has each copy, and denies it; or whose answer, or whose sender, is lost each time."""
+    one, sends = message(fallback="sealed mail"), 0
+    while one.state != State.FAILED:
+        one.reserve(AT, LEASE, "file")
+        sends += 1
+        if lost == "answer":
+            applied(one, Unknown("u"))
+        one.reserve(AT, LEASE)
+        for _ in range(3):  # a look-up that has no answer is no copy
+            applied(one, Unknown("lookup"))
+            one.reserve(AT, LEASE)
+        applied(one, asked)
+    assert (sends, one.code, one.needs_fallback) == (2, "outcome_unknown", True)
+
+
+def test_what_a_carrier_certainly_did_not_get_may_be_sends_as_often_as_it_takes():
+    one = message()
+    for count in range(20):
+        one.reserve(AT, LEASE, "file")
+        applied(one, Deferred("d"))
+        assert (one.state, one.possible_copies, one.delayed) == (State.QUEUED, 0, count + 1)
 
 
 @pytest.mark.parametrize(("state", "settled_by", "outcome", "at", "after"), TABLE)
 def test_what_follows_from_an_outcome(state, settled_by, outcome, at, after):
-    one = applied(reserved(state=state, settled_by=settled_by), outcome, at)
+    copies = 2 if settled_by == "sent_again" else 1
+    one = applied(reserved(state=state, settled_by=settled_by, possible_copies=copies), outcome, at)
     assert (one.state, one.code, one.due_at, one.delayed, one.settled_by) == after
     is_final = one.state in (State.SENT, State.FAILED)
     assert one.done_at == (at if is_final else None)

@@ -5,7 +5,9 @@ Where PUBLIC_URL leads to us from outside, Twilio calls back with the status of 
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -20,14 +22,34 @@ from urllib3.exceptions import NameResolutionError, NewConnectionError
 from services.notification.clients.carrier import Callback, CarrierRefused, OutgoingMessage
 from services.notification.domain.delivery import NOT_ARRIVED, Delivery, DeliveryReport
 from services.notification.domain.outcome import Deferred, Rejected
+from shared.language.clock import utc_now
 from shared.language.errors import Forbidden
 from shared.settings import SettingsError
 
 CONNECT_SECONDS = 4.0
 LOOK_UP_LIMIT = 200  # newest messages to one number that a look-up reads
 CLOCK_TOLERANCE = timedelta(minutes=10)
-# not the message is at fault, but our sender, permissions, credit or PUBLIC_URL: it waits until that is corrected
-OUR_FAULT = frozenset({20003, 20005, 21212, 21408, 21603, 21606, 21609, 21659, 21660, 30002})
+REDACTED_TOLERANCE = timedelta(seconds=2)  # Twilio's times and its Date are in whole seconds
+# Error codes after which the message waits, whatever HTTP status they come with. The others are final with a 4xx.
+# https://www.twilio.com/docs/api/errors
+WAITS: dict[int, str] = {
+    20003: "the token is wrong",
+    20005: "the account is not active",
+    20429: "too many requests",
+    14107: "too many messages between two numbers",
+    21212: "the sender is no number",
+    21408: "the account may not send to this region",
+    21603: "there is no sender",
+    21606: "the sender may not send messages",
+    21609: "PUBLIC_URL is no address that Twilio can call",
+    21611: "the sender's queue is full",
+    21659: "the sender is not ours",
+    21660: "the sender is not ours",
+    30001: "the queue is full",
+    30002: "the account is suspended",
+    30022: "the sender's rate is exceeded",
+    63018: "the channel's rate is exceeded",
+}
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}  # Twilio cannot call back there, and refuses the message
 HOOK = "/hooks/twilio/"
 ERROR_CODE = re.compile(r"[0-9]{1,6}", re.ASCII)
@@ -46,6 +68,18 @@ STATUSES = {
 }
 
 
+class ClockedHttpClient(TwilioHttpClient):  # type: ignore[misc]  # twilio has no types
+    """Notes by every answer how far Twilio's clock is ahead of ours."""
+
+    ahead = timedelta()
+
+    def request(self, *arguments: Any, **options: Any) -> Any:
+        response = super().request(*arguments, **options)
+        with suppress(TypeError, ValueError):  # no date, or none that can be read
+            self.ahead = parsedate_to_datetime(response.headers.get("Date")) - utc_now()
+        return response
+
+
 class TwilioCarrier:
     """Twilio's Messages resource, through Twilio's own package."""
 
@@ -55,10 +89,11 @@ class TwilioCarrier:
         if not (parts.username and parts.password and self._from):
             raise SettingsError("SMS_URL takes twilio://ACCOUNT_SID:AUTH_TOKEN@?from=+1…")
         # a connection for each message: an idle one may be dead, and the outcome of a message lost on it is unknown
-        http = TwilioHttpClient(pool_connections=False)
+        http = ClockedHttpClient(pool_connections=False)
         http.timeout = (min(CONNECT_SECONDS, timeout), timeout)
         # an environment that is not empty keeps the package from reading TWILIO_* variables
         nothing = {"none": "none"}
+        self._http = http
         self._client = Client(unquote(parts.username), unquote(parts.password), http_client=http, environment=nothing)
         self._validator = RequestValidator(unquote(parts.password))
         reachable = urlsplit(public_url).hostname not in LOOPBACK or "base_url" in options
@@ -80,16 +115,24 @@ class TwilioCarrier:
             raise
 
     def find(self, outgoing: OutgoingMessage) -> bool | None:
-        """Look among the newest messages to this number.
+        """Look among the newest messages to this number, by text and time.
 
-        Not filtered by Twilio's DateSent: a message still queued there has none, and would be sent twice.
+        Not filtered by Twilio's DateSent: a message still queued there has none, and would be sent twice. The times
+        are Twilio's, so ours is set by its clock. An account may have texts redacted: then any message of ours to the
+        number since this one was queued is taken for it, because somebody told twice is worse than somebody told by
+        the other one of two messages at once.
         """
-        since = outgoing.queued_at - CLOCK_TOLERANCE
         try:
             sent = self._client.messages.list(to=outgoing.recipient, limit=LOOK_UP_LIMIT, page_size=LOOK_UP_LIMIT)
         except (TwilioException, requests.RequestException, ValueError, KeyError) as error:
             raise CarrierRefused(Deferred(f"lookup_{type(error).__name__}")) from None
-        return any(_same(one, outgoing.text) and _made_at(one, since) >= since for one in sent)
+        queued_at = outgoing.queued_at + self._http.ahead
+        since = queued_at - CLOCK_TOLERANCE
+        return any(
+            _made_at(one, queued_at) >= (queued_at - REDACTED_TOLERANCE if _is_redacted(one) else since)
+            and (_is_redacted(one) or _same(one, outgoing.text))
+            for one in sent
+        )
 
     def read_callback(self, callback: Callback) -> DeliveryReport | None:
         """Return the status that Twilio reports, or None where that says nothing about the delivery.
@@ -117,7 +160,7 @@ def _refuse(error: Any) -> None:
     code = f"twilio_{error.code or error.status}"
     if error.status >= 500:
         raise error
-    if error.status in (401, 403, 404, 408, 429) or error.code in OUR_FAULT:
+    if error.status in (401, 403, 404, 408, 429) or error.code in WAITS:
         raise CarrierRefused(Deferred(code)) from None
     raise CarrierRefused(Rejected(code)) from None
 
@@ -133,6 +176,11 @@ def _connected(error: requests.ConnectionError) -> bool:
 def _same(one: Any, text: str) -> bool:
     """Compare texts; a trial account puts a sentence in front."""
     return bool((one.body or "").strip().endswith(text.strip()))
+
+
+def _is_redacted(one: Any) -> bool:
+    """Say whether the account keeps texts from being read: none is left, or nothing that a text is made of."""
+    return not any(character.isalnum() for character in one.body or "")
 
 
 def _made_at(one: Any, default: datetime) -> datetime:

@@ -26,6 +26,7 @@ from shared.language.values import masked_phone
 FORM_DELAY = timedelta(seconds=2)  # a mail with a form waits so long before the form is looked for
 BUDGET_SPENT = "budget_spent"  # the code of a message that waits for a new day's budget
 HOLD = timedelta(minutes=10)  # between two looks at a message that waits for a new day's budget
+MOST_COPIES = 2  # that a carrier may have of a message: the first, and one more after it said that it has none
 FORM_LIFETIME = timedelta(hours=1)  # a mail whose form is not there by then goes without
 
 
@@ -55,7 +56,8 @@ class Message:
     """One text for one person by one carrier.
 
     ``due_at`` is when somebody has to look at it next. ``attempt`` counts the reservations, so that a sender whose
-    reservation has expired changes nothing. ``carrier`` is the last one it was given to: while its outcome is
+    reservation has expired changes nothing. ``possible_copies`` counts how often a carrier may have got it, and nobody
+    knows. ``carrier`` is the last one it was given to: while its outcome is
     unknown, no other gets it. ``text`` holds `texts.PLACEHOLDER` where ``sealed`` goes; ``fallback`` is
     the sealed mail that replaces an SMS which does not arrive.
     """
@@ -81,6 +83,7 @@ class Message:
     state: str = State.QUEUED
     attempt: int = 0
     delayed: int = 0
+    possible_copies: int = 0
     settled_by: str | None = None
     code: str | None = None
     done_at: datetime | None = None
@@ -115,6 +118,7 @@ class Message:
             self.carrier = self.bound_to or carrier
         elif self.state == State.SENDING:
             self.state = State.UNKNOWN
+            self.possible_copies += 1
         self.attempt += 1
         self.due_at = at + lease
 
@@ -137,9 +141,9 @@ class Message:
             case Unknown(code):
                 self._mark_unknown(code, retry.look_up(at), at)
             case NotAccepted():
-                self._requeue(SettledBy.LOOKUP, at)
+                self._send_again(SettledBy.LOOKUP, at)
             case Unanswerable():
-                self._resend_once(at)
+                self._send_again(SettledBy.SENT_AGAIN, at)
 
     def report(self, report: DeliveryReport, at: datetime) -> bool:
         """Note how far the carrier says it came; return whether that is news.
@@ -194,17 +198,15 @@ class Message:
         elif self._is_too_old(at):
             self._mark_failed("outcome_unknown", at)
         else:
+            self.possible_copies += self.state == State.SENDING
             self.state, self.code, self.due_at = State.UNKNOWN, code, look_up_at
 
-    def _requeue(self, settled_by: SettledBy, at: datetime) -> None:
-        self.state, self.settled_by, self.due_at = State.QUEUED, settled_by, at
-
-    def _resend_once(self, at: datetime) -> None:
-        """Send it once more, under the same id, and never a third time."""
-        if self.settled_by == SettledBy.SENT_AGAIN:
+    def _send_again(self, settled_by: SettledBy, at: datetime) -> None:
+        """Send it once more, under the same id, and never a third time: a look-up may deny what it does not know."""
+        if self.possible_copies >= MOST_COPIES:
             self._mark_failed("outcome_unknown", at)
         else:
-            self._requeue(SettledBy.SENT_AGAIN, at)
+            self.state, self.settled_by, self.due_at = State.QUEUED, settled_by, at
 
     def _is_too_old(self, at: datetime) -> bool:
         lifetime = ENDED_LIFETIME if is_about_ended(self.occasion) else MESSAGE_LIFETIME

@@ -6,7 +6,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from operator import eq, ge, le
 from typing import Any
@@ -38,6 +38,13 @@ class TwilioRecorder(Recorder[Sms]):
         self.account_sid = f"AC{secrets.token_hex(16)}"
         self.auth_token = secrets.token_hex(16)
         self.port = 0
+        self.redacts = False  # texts, as an account may be set to
+        self.ahead = timedelta()  # how far its clock is ahead of ours
+        self.refusal: tuple[int, int] | None = None  # HTTP status and Twilio's code that each message is refused with
+
+    @property
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
 
     @property
     def base_url(self) -> str:
@@ -105,6 +112,9 @@ class _Api(Handler):
     def messages_path(self) -> str:
         return f"/2010-04-01/Accounts/{self.recorder.account_sid}/Messages"
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return format_datetime(self.recorder.now, usegmt=True)
+
     def do_POST(self) -> None:
         form = self.form()
         fault, healed = self.recorder.sending.take()
@@ -135,6 +145,8 @@ class _Api(Handler):
     def _send(self, form: dict[str, str], *, kept: bool) -> tuple[int, Any]:
         if self.path_only != f"{self.messages_path}.json":
             raise _Refusal(404, 20404, f"The requested resource {self.path_only} was not found")
+        if self.recorder.refusal is not None:
+            raise _Refusal(*self.recorder.refusal, "refused")
         for name, code in (("To", 21604), ("From", 21603), ("Body", 21602)):
             if not form.get(name):
                 raise _Refusal(400, code, f"{name} is required")
@@ -146,7 +158,7 @@ class _Api(Handler):
             to=form["To"],
             sender=form["From"],
             body=form["Body"],
-            sent_at=datetime.now(UTC),
+            sent_at=self.recorder.now,
             status_callback=form.get("StatusCallback", ""),
         )
         if kept:
@@ -195,7 +207,7 @@ class _Api(Handler):
             "messaging_service_sid": None,
             "to": sms.to,
             "from": sms.sender,
-            "body": sms.body,
+            "body": "" if self.recorder.redacts else sms.body,
             "num_segments": "1",
             "num_media": "0",
             "direction": "outbound-api",
