@@ -4,10 +4,12 @@ Green threads need the standard library patched before anything else is imported
 what it needs by itself.
 """
 
+import fcntl
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,9 @@ import click
 
 from services import SERVICES
 
+# settings by which the demo's invented people would reach real ones, or their data
+ELSEWHERE = ("DATABASE_URL", "STORE_URL", "SMS_URL", "MAIL_URL", "REGISTER_URL", "RATE_LIMIT_STORE")
+OWN = ("file:", "memory:")
 STOP_SECONDS = 9.0  # SIGTERM is obeyed within ten, broker or no broker
 
 
@@ -57,9 +62,10 @@ def run() -> None:
     from vssid import demo, startup
 
     _check_embedded(settings)
-    startup.migrate(settings)
-    demo.forget()
-    embedded_system(settings)
+    with _alone(settings.folder):
+        startup.migrate(settings)
+        demo.forget()
+        embedded_system(settings)
 
 
 @click.command()
@@ -69,8 +75,8 @@ def demo() -> None:
     from vssid import demo as walk
 
     _check_embedded(settings)
+    _check_own(settings)
     exit_after, happened = os.environ.get("DEMO_EXIT") == "1", False
-    password = walk.prepare(settings)
 
     def go() -> bool:
         nonlocal happened
@@ -79,10 +85,12 @@ def demo() -> None:
             walk.invite(settings, password)
         return not exit_after
 
-    try:
-        embedded_system(settings, go, log_file=settings.folder / "vssid.log")
-    finally:
-        walk.forget()
+    with _alone(settings.folder):
+        password = walk.prepare(settings)
+        try:
+            embedded_system(settings, go, log_file=settings.folder / "vssid.log")
+        finally:
+            walk.forget()
     if exit_after and not happened:
         sys.exit(1)
 
@@ -92,6 +100,35 @@ def _check_embedded(settings: Any) -> None:
         raise click.ClickException(
             "AMQP_URL is set: the embedded system takes none; use `vssid serve` and `vssid relay`"
         )
+
+
+def _check_own(settings: Any) -> None:
+    """Let the demo's people and messages reach nothing but files of its own."""
+    named = {name: getattr(settings, name.lower()).split() for name in ELSEWHERE}
+    elsewhere = [name for name, urls in named.items() if not all(url.startswith(OWN) for url in urls)]
+    if elsewhere:
+        raise click.ClickException(f"unset {', '.join(elsewhere)}: the demo works on files of its own, under VAR_DIR")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other embedded systems off the same files: two would lose each other's events.
+
+    The kernel takes the lock back however this process ends.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "running.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            raise click.ClickException(
+                f"{folder} is in use by process {lock.read().strip() or '?'}: stop it, or set another VAR_DIR"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
 
 
 def embedded_system(

@@ -8,6 +8,7 @@ import select
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -83,6 +84,7 @@ class ConfirmingPublisher:
             self._connection.ioloop.start()
         finally:
             self._end()
+            self._connection.ioloop.close()  # or its descriptors stay: three for each connection that was lost
 
     def _end(self) -> None:
         self._gone.set()
@@ -146,7 +148,8 @@ class ConfirmingPublisher:
 
     def close(self) -> None:
         if not self._gone.is_set():
-            self._connection.ioloop.add_callback_threadsafe(self._disconnect)
+            with suppress(OSError):  # it ended meanwhile
+                self._connection.ioloop.add_callback_threadsafe(self._disconnect)
 
     def _disconnect(self) -> None:
         if self._connection.is_open:
@@ -204,8 +207,18 @@ class OutboxRelay(threading.Thread):
                 self._recover("broker", error)
             except (sa.exc.SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
                 self._recover("database", error)
+        self._close_publisher()
+        self._stop_listening()
+
+    def _close_publisher(self) -> None:
         if self._publisher is not None:
             self._publisher.close()
+        self._publisher = None
+
+    def _stop_listening(self) -> None:
+        if self._listening is not None:
+            self._listening.invalidate()  # a connection that listens is no good to anybody else
+        self._listening = None
 
     def _set_state(self, state: str) -> None:
         if state != self.state:
@@ -215,9 +228,9 @@ class OutboxRelay(threading.Thread):
     def _recover(self, dependency: str, error: Exception) -> None:
         log.warning("relay_waits", outbox=self.service, dependency=dependency, error=type(error).__name__)
         self._set_state(f"{dependency} unavailable")
-        if self._publisher is not None:
-            self._publisher.close()
-        self._publisher = self._listening = None
+        if dependency == "broker":
+            self._close_publisher()
+        self._stop_listening()
         self._engine.dispose()
         self.stopping.wait(BACKOFF_SECONDS[min(self._failures, len(BACKOFF_SECONDS) - 1)])
         self._failures += 1

@@ -165,8 +165,11 @@ def without_broker_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def attempt_of(headers: Mapping[str, Any]) -> int:
-    """Return how many attempts at this message have failed."""
-    return int(headers.get(ATTEMPT, headers.get(OLD_ATTEMPT, 0)))
+    """Return how many attempts at this message have failed; what is no number counts as none."""
+    try:
+        return max(0, int(headers.get(ATTEMPT, headers.get(OLD_ATTEMPT, 0))))
+    except (TypeError, ValueError):  # somebody else wrote it
+        return 0
 
 
 def error_summary(error: BaseException) -> str:

@@ -1,5 +1,7 @@
 """Engines, sessions and transactions: one database a service."""
 
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -29,6 +31,9 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 CONNECTIONS_PER_WORKER = 2
+IDLE_SECONDS = 1.0  # after which a connection is asked whether it is still there: the server may have restarted since
+LOCKED_SECONDS = 5.0  # waited for another program that writes into the SQLite file
+LOCKED_PAUSE = 0.05
 RETRY_AFTER = 2  # seconds a caller is asked to wait where the database does not answer
 
 P = ParamSpec("P")
@@ -65,24 +70,34 @@ class Database:
     ) -> None:
         self.metadata = metadata
         self.outbox = metadata.tables.get("outbox")
-        self.engine = make_engine(url, settings)
+        patience = LOCKED_SECONDS if guard is None else LOCKED_PAUSE  # SQLite's own waiting holds up the process
+        self.engine = make_engine(url, settings, patience=patience)
         # an engine of its own: switching a connection to autocommit and back costs more than autocommit saves
-        self._reading = make_engine(url, settings, connections=settings.workers, isolation_level="AUTOCOMMIT")
+        self._reading = make_engine(
+            url, settings, connections=settings.workers, patience=patience, isolation_level="AUTOCOMMIT"
+        )
         self.on_announced: Callable[[], None] = lambda: None
         self._guard = guard if self.engine.dialect.name == "sqlite" else None
 
     def run(self, handler: Handler[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
         """Call ``handler(session, …)`` in a transaction and commit; after a conflict, once more.
 
-        A conflict is a unique key that another transaction was first to write: the second try sees its row.
+        A conflict is a unique key that another transaction was first to write: the second try sees its row. A SQLite
+        file that another program has locked is waited for, without holding up whatever else this process does.
 
         Raises:
             Unavailable: the database does not answer, or not in time. What the handler raises rolls back.
         """
-        try:
-            return self._run(handler, *args, **kwargs)
-        except IntegrityError:
-            return self._run(handler, *args, **kwargs)
+        deadline = time.monotonic() + LOCKED_SECONDS
+        while True:
+            try:
+                return self._run(handler, *args, **kwargs)
+            except IntegrityError:
+                return self._run(handler, *args, **kwargs)
+            except Unavailable as error:
+                if not _is_locked(error.__cause__) or time.monotonic() > deadline:
+                    raise
+            time.sleep(LOCKED_PAUSE)
 
     def _run(self, handler: Handler[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
         with self.begin() as session:
@@ -170,6 +185,12 @@ def _answered(
     return answer(handler(session, *args, **kwargs))
 
 
+def _is_locked(cause: BaseException | None) -> bool:
+    """Say whether another program has locked the SQLite file; nothing was committed then."""
+    code = getattr(getattr(cause, "orig", cause), "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
 def _unavailable() -> Unavailable:
     return Unavailable("unavailable", retry_after=RETRY_AFTER, dependency="database")
 
@@ -189,19 +210,21 @@ def _insert(table: sa.Table, dialect: str) -> Any:
     return insert_on(dialect, table).on_conflict_do_nothing().returning(*table.primary_key)
 
 
-def make_engine(url: str, settings: Settings, connections: int | None = None, **options: Any) -> sa.Engine:
+def make_engine(
+    url: str, settings: Settings, connections: int | None = None, patience: float = LOCKED_SECONDS, **options: Any
+) -> sa.Engine:
     """Return an engine with every time-out set, and connections for what a process usually does at once.
 
     That is its calls, its events, its timers and, in notification, its senders. In a burst they wait for each
     other: what finds no connection free for ``database_timeout`` fails, and an event that does is retried later.
     """
     if url.startswith("sqlite"):
-        arguments = {"timeout": 5, "check_same_thread": False}
+        arguments = {"timeout": patience, "check_same_thread": False}
         engine = sa.create_engine(url, hide_parameters=True, connect_args=arguments, **options)
         sa.event.listen(engine, "connect", _prepare_sqlite)
         return engine
     milliseconds = int(settings.database_timeout * 1000)
-    return sa.create_engine(
+    engine = sa.create_engine(
         url,
         **options,
         hide_parameters=True,
@@ -221,6 +244,29 @@ def make_engine(url: str, settings: Settings, connections: int | None = None, **
             "tcp_user_timeout": 5000,
         },
     )
+    _ask_idle_connections(engine)
+    return engine
+
+
+def _ask_idle_connections(engine: sa.Engine) -> None:
+    """Replace the pool's connections where one that has been idle is dead: who needs one would fail, once for each.
+
+    Asking before each use would cost a round trip; what was used a moment ago is not asked.
+    """
+
+    def note_use(_: Any, record: Any) -> None:
+        record.info["used"] = time.monotonic()
+
+    def ask_idle(connection: Any, record: Any, _: Any) -> None:
+        if time.monotonic() - record.info.get("used", time.monotonic()) < IDLE_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error:
+            raise sa.exc.InvalidatePoolError from None
+
+    sa.event.listen(engine, "checkin", note_use)
+    sa.event.listen(engine, "checkout", ask_idle)
 
 
 def _json(value: Any) -> str:

@@ -26,6 +26,7 @@ def outbox_table(metadata: sa.MetaData) -> sa.Table:
         sa.Column("payload", sa.Text, nullable=False),
         sa.Column("request_id", sa.String(64), nullable=False),
         sa.Column("created_at", UtcDateTime, nullable=False),
+        sqlite_autoincrement=True,  # or a row may get the position of one that was carried, and be deleted for it
     )
 
 

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
@@ -113,3 +114,18 @@ def test_several_may_migrate_at_once(postgresql_settings):
     ]
     errors = [runner.communicate(timeout=60)[1].decode() for runner in runners]
     assert [runner.returncode for runner in runners] == [0, 0, 0], errors
+
+
+@every_service
+def test_a_position_of_the_outbox_is_given_once(service, settings):
+    """Whoever deletes what was carried names positions: a new row must not have that of an old one."""
+    outbox = metadata_of(service).tables["outbox"]
+    row = {column.name: "x" for column in outbox.c if column.name not in ("position", "created_at")}
+    row |= {"created_at": datetime(2026, 8, 3, tzinfo=UTC)}
+    engine, given = migrated(service, settings), []
+    for _ in range(3):
+        with engine.begin() as connection:
+            given.append(connection.execute(sa.insert(outbox).returning(outbox.c.position), row).scalar_one())
+            connection.execute(sa.delete(outbox))
+    engine.dispose()
+    assert given == [1, 2, 3]

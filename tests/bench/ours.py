@@ -29,6 +29,9 @@ class Doorkeeper(Operations):
 
     def admit(self, request: Request, limit: str) -> None: ...
 
+    def caller(self, request: Request) -> str:
+        return ""
+
 
 class Callee(Service):
     """Answers a call without looking anything up."""

@@ -13,7 +13,7 @@ from tests.support.answers import code_of, done
 from tests.support.embedded import ACCOUNT, EmbeddedSystem, embedded_system
 from tests.support.people import ADDRESS
 from tests.support.pictures import picture
-from tests.support.processes import COMMAND, STOPS_WITHIN
+from tests.support.processes import COMMAND, STOPS_WITHIN, free_port
 from tests.support.waiting import at_once, until
 
 DATABASES = ("registration", "approval", "notification", "cards", "broker")
@@ -261,6 +261,41 @@ def test_a_system_that_is_stopped_amid_requests_answers_them_first(tmp_path):
 
 
 # the demo
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AMQP_URL", "amqp://vssid:invented@192.0.2.1:5672/"),
+        ("DATABASE_URL", "postgresql://vssid:invented@192.0.2.1/vssid"),
+        ("STORE_URL", "s3://somebodys/pictures"),
+        ("SMS_URL", "twilio://AC1:invented@?from=+15005550006"),
+        ("SMS_URL", "file:/tmp/texts twilio://AC1:invented@?from=+15005550006"),
+        ("MAIL_URL", "smtp://192.0.2.1"),
+        ("REGISTER_URL", "https://register.example"),
+        ("RATE_LIMIT_STORE", "redis://192.0.2.1:6379"),
+    ],
+)
+def test_the_demo_touches_nothing_that_is_not_its_own(tmp_path, name, value):
+    system = EmbeddedSystem(tmp_path, **{name: value})
+    refused = subprocess.run([COMMAND, "demo"], env=system.environment, capture_output=True, timeout=60)
+    assert (refused.returncode, refused.stdout) == (1, b"")
+    assert name in refused.stderr.decode() and refused.stderr.count(b"\n") == 1
+    assert not system.var.exists()
+
+
+@pytest.mark.parametrize("command", ["run", "demo"])
+def test_two_embedded_systems_do_not_share_their_files(tmp_path, command):
+    with embedded_system(tmp_path / "first") as first:
+        environment = first.environment | {"HTTP_PORT": str(free_port()), "DEMO_EXIT": "1"}
+        refused = subprocess.run([COMMAND, command], env=environment, capture_output=True, timeout=60)
+        assert refused.returncode == 1
+        assert f"in use by process {first.process.pid}" in refused.stderr.decode()
+        assert first.is_ready()
+    first.start()  # whoever ended without a word leaves no lock
+    first.kill()
+    first.start()
+    first.stop()
 
 
 def test_the_demo_walks_the_whole_story_and_ends(tmp_path):

@@ -1,12 +1,15 @@
 """Services and the broker fail: what needs them answers 503, nothing else notices, and work goes on afterwards."""
 
 import signal
+import time
+from pathlib import Path
 
 import pika
 import pytest
 import requests
 
 from shared.messaging import topology
+from shared.storage.database import IDLE_SECONDS
 from tests.support.processes import STOPS_WITHIN
 from tests.support.waiting import until
 from vssid.smoke import AGENCY
@@ -84,10 +87,45 @@ def test_sigterm_ends_a_process_without_an_error_though_the_broker_does_not_answ
         system.until_ready(other)
 
 
+def test_nobody_notices_that_the_database_was_restarted(system):
+    """Connections that idled meanwhile are dead; each would cost somebody a 503 at its first use."""
+    system.prepare(5, 1)
+    officer, nobody = system.officer(5), "/api/v1/declarations/2026-0000000"
+
+    def statuses():
+        queue = [answer_of(f"{system.url}/api/v1/officer/reviews", headers=officer.officer_headers) for _ in range(8)]
+        missing = [answer_of(f"{system.url}{nobody}?tracking_code=ABCDEFGHJK") for _ in range(8)]
+        return {answer.status_code for answer in queue}, {answer.status_code for answer in missing}
+
+    assert statuses() == ({200}, {404})
+    system.until_quiet()
+    time.sleep(2 * IDLE_SECONDS)
+    system.database.cut()
+    system.database.heal()
+    assert statuses() == ({200}, {404})
+
+
+def test_the_relay_holds_no_more_descriptors_after_many_failures(system):
+    """Each connection that is lost, to the broker or the database, gives back what it held."""
+
+    def descriptors():
+        return len(list(Path(f"/proc/{system.processes['relay'].pid}/fd").iterdir()))
+
+    before = descriptors()
+    for server in (system.database, system.broker) * 5:
+        server.cut()
+        until(lambda: system.answers("relay", "/readyz") == 503, "the relay knows that a server does not answer")
+        server.heal()
+        system.until_ready("relay")
+    until(lambda: descriptors() <= before + 4, f"no more descriptors than the {before} before")
+    for name in system.processes:
+        system.until_ready(name)
+
+
 def test_a_poison_event_is_dead_after_its_last_attempt_while_others_flow(system):
     queue = topology.queue_name(system.environment["BROKER_PREFIX"], "approval", "on_declaration_submitted")
     with pika.BlockingConnection(pika.URLParameters(system.environment["AMQP_URL"])) as connection:
-        headers = {topology.ID: "poison-1", "cloudEvents:type": "declaration_submitted"}
+        headers = {topology.ID: "poison-1", "cloudEvents:type": "declaration_submitted", topology.ATTEMPT: "many"}
         properties = pika.BasicProperties(headers=headers, delivery_mode=2)
         connection.channel().basic_publish("", queue, b'{"number": "no declaration at all"}', properties)
     person = system.prepare(4, 1)[0]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec import MsgspecError, ValidationError
 
 from shared.language.events import EVENTS
+from shared.messaging import topology
 from shared.messaging.codec import UnknownEvent, decode, encode
 from tests.support.events import AT, declaration_approved, declaration_submitted
 from tests.support.people import ADDRESS
@@ -111,3 +112,22 @@ def test_an_event_is_about_its_first_field():
 
 def test_the_name_on_the_wire_is_the_name_of_the_class():
     assert (SUBMITTED.name, SUBMITTED.speaker) == ("declaration_submitted", "registration")
+
+
+@pytest.mark.parametrize(
+    ("headers", "attempts"),
+    [
+        ({}, 0),
+        ({topology.ATTEMPT: 2}, 2),
+        ({topology.ATTEMPT: "2"}, 2),
+        ({topology.OLD_ATTEMPT: 1}, 1),
+        ({topology.ATTEMPT: "many"}, 0),
+        ({topology.ATTEMPT: None}, 0),
+        ({topology.ATTEMPT: [1]}, 0),
+        ({topology.ATTEMPT: {"a": 1}}, 0),
+        ({topology.ATTEMPT: -3}, 0),
+    ],
+)
+def test_attempts_that_are_no_number_count_as_none(headers, attempts):
+    """Somebody else may have written them; a listener that stopped over it would hear nothing for half a minute."""
+    assert topology.attempt_of(headers) == attempts
