@@ -8,7 +8,8 @@ import importlib
 import os
 import sys
 import warnings
-from typing import IO
+from typing import IO, NoReturn
+from urllib.parse import urlsplit
 
 import click
 
@@ -30,6 +31,9 @@ ELSEWHERE = {
 }
 
 
+SERVERS = {"broker": "AMQP_URL", "database": "DATABASE_URL"}
+
+
 class Commands(click.Group):
     """The commands of this file, and those of other modules, imported when they are asked for."""
 
@@ -42,7 +46,8 @@ class Commands(click.Group):
         return super().get_command(context, name)
 
 
-@click.group(cls=Commands)
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="vssid", message="%(prog)s %(version)s")
 def vssid() -> None:
     """Run and operate the services of electronic registration with Vietnam Social Security."""
 
@@ -60,11 +65,22 @@ def main() -> None:
     try:
         vssid()
     except (SettingsError, Problem) as problem:
-        what = getattr(problem, "details", {}).get("dependency")
-        click.echo(
-            f"vssid: {problem}" + (f": {what} does not answer, look at its URL and its log" if what else ""), err=True
-        )
-        sys.exit(2)
+        _end(str(problem), getattr(problem, "details", {}).get("dependency"))
+    except OSError as error:
+        if error.filename is None:  # not about a file of ours
+            raise
+        _end(f"{error.filename}: {error.strerror}")
+
+
+def _end(fault: str, dependency: str | None = None) -> NoReturn:
+    """End with one line, which names the server that does not answer."""
+    if dependency is not None:
+        name = SERVERS.get(dependency, "")
+        parts = urlsplit(os.environ.get(name, ""))
+        where = f" at {parts.hostname}:{parts.port}" if parts.hostname and parts.port else ""
+        fault += f": {dependency}{where} does not answer, look at {name or 'its URL'} and its log"
+    click.echo(f"vssid: {fault}", err=True)
+    sys.exit(2)
 
 
 @vssid.command()

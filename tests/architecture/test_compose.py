@@ -11,6 +11,7 @@ import yaml
 
 from deploy.environment import complete
 from tests.support.processes import COMMAND, inherited
+from vssid.healthcheck import ALIVE_SECONDS, MOST_SILENCES, READY_SECONDS
 
 ROOT = Path(import_module("services").__file__).parents[1]
 COMPOSE = (ROOT / "docker-compose.yml").read_text("utf-8")
@@ -115,3 +116,19 @@ def test_a_file_of_an_older_release_keeps_what_it_has_and_gets_what_it_lacks(tmp
     kept = ["# ours", "POSTGRES_PASSWORD=old=", "LINK_KEY=kept", "AWS_SECRET_ACCESS_KEY=", "HTTP_PORT=80"]
     assert [line for line in lines if line in kept] == kept
     assert [line for line in lines if line.startswith("SEAL_KEY=")] != ["SEAL_KEY="]
+
+
+def test_the_log_of_every_container_is_bounded():
+    assert {
+        name for name, one in CONTAINERS.items() if "max-size" not in one.get("logging", {}).get("options", {})
+    } == set()
+
+
+def test_a_service_that_hangs_is_ended_within_half_a_minute():
+    for name in (*STATEFUL, "gateway", "relay"):
+        check = CONTAINERS[name]["healthcheck"]
+        assert check["test"] == ["CMD", "python", "-m", "vssid.healthcheck"]
+        seconds = {key: int(check[key].removesuffix("s")) for key in ("interval", "timeout")}
+        assert (seconds["interval"] + ALIVE_SECONDS) * MOST_SILENCES <= 30
+        assert seconds["timeout"] > ALIVE_SECONDS + READY_SECONDS
+        assert CONTAINERS[name]["restart"] == "unless-stopped"

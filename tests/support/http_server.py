@@ -23,6 +23,7 @@ class HttpServer(ThreadingHTTPServer):
             self.socket = context.wrap_socket(self.socket, server_side=True)
         self.status, self.body, self.drips = 200, body, False
         self.headers: dict[str, str] = {}
+        self.statuses: dict[str, int] = {}  # of paths that are answered otherwise
         self.asked: list[tuple[str, str | None]] = []
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
@@ -39,7 +40,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append((self.path, self.headers.get("Authorization")))
-        self.send_response(self.server.status)
+        self.send_response(self.server.statuses.get(self.path, self.server.status))
         for name, value in self.server.headers.items():
             self.send_header(name, value)
         self.end_headers()
