@@ -65,7 +65,7 @@ def run() -> None:
     with _alone(settings.folder):
         startup.migrate(settings)
         demo.forget()
-        embedded_system(settings)
+        embedded_system(settings, lambda: _say_where(settings))
 
 
 @click.command()
@@ -100,6 +100,12 @@ def _check_embedded(settings: Any) -> None:
         raise click.ClickException(
             "AMQP_URL is set: the embedded system takes none; use `vssid serve` and `vssid relay`"
         )
+
+
+def _say_where(settings: Any) -> bool:
+    if sys.stdout.isatty():  # elsewhere each line is the log's, in JSON
+        click.echo(f"the system is at {settings.public}/docs; messages are in {settings.folder / 'outbox'}")
+    return True
 
 
 def _check_own(settings: Any) -> None:
@@ -176,7 +182,13 @@ def stop_on_signal(stop: Callable[[], None]) -> None:
     """Stop in order on SIGTERM and SIGINT; past the time allowed, exit at once."""
     import eventlet
 
+    begun = False
+
     def begin(*_: Any) -> None:
+        nonlocal begun
+        if begun:  # asked twice, by a terminal and by who started us
+            return
+        begun = True
         signal.signal(signal.SIGALRM, lambda *_: os._exit(1))
         signal.setitimer(signal.ITIMER_REAL, STOP_SECONDS)
         eventlet.spawn(stop)

@@ -5,7 +5,8 @@ no longer.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared import logs
+from shared import logs, metrics
 from shared.language.clock import utc_now
 from shared.language.errors import Unavailable
 from shared.messaging import codec, embedded, topology
@@ -24,7 +25,7 @@ from shared.messaging.embedded import deliveries
 from shared.settings import Settings
 
 SWEEP_SECONDS = 3600.0  # between two looks for dead events that are kept no longer
-BACKOFF_SECONDS = 60.0  # before the next look where the broker did not answer
+COUNT_SECONDS = 60.0  # between two counts, and before the next look where the broker did not answer
 
 log = logs.log(__name__)
 
@@ -49,6 +50,10 @@ class DeadLetters(Protocol):
         """Return every dead event."""
         ...
 
+    def counts(self) -> dict[str, tuple[int, datetime | None]]:
+        """Return how many dead events each queue has, and since when the first of them; None where it does not say."""
+        ...
+
     def replay(self, chosen: Chosen) -> int:
         """Return the chosen events to their queues for new attempts; return how many."""
         ...
@@ -64,7 +69,7 @@ def open_dead_letters(settings: Settings, queues: Iterable[str]) -> DeadLetters:
 
 
 class DeadLetterSweeper(threading.Thread):
-    """Drops dead events once the persons they name must be forgotten, whoever looks after them or not (D7)."""
+    """Counts dead events, and drops them once the persons they name must be forgotten, looked after or not (D7)."""
 
     def __init__(self, settings: Settings, queues: Iterable[str], now: Callable[[], datetime]) -> None:
         super().__init__(daemon=True, name="dead-letter-sweeper")
@@ -72,21 +77,30 @@ class DeadLetterSweeper(threading.Thread):
         self.stopping = threading.Event()
 
     def run(self) -> None:
+        due = time.monotonic()
         while not self.stopping.is_set():
-            self.stopping.wait(SWEEP_SECONDS if self._sweep() else BACKOFF_SECONDS)
+            try:
+                if time.monotonic() >= due:
+                    self._sweep()
+                    due = time.monotonic() + SWEEP_SECONDS
+                self._count()
+            except (Unavailable, AMQPError, OSError, SQLAlchemyError) as error:
+                log.warning("dead_events_not_swept", error=type(error).__name__)
+            self.stopping.wait(COUNT_SECONDS)
 
-    def _sweep(self) -> bool:
-        try:
-            now = self._now()
-            dropped = self._dead_letters.drop(
-                lambda event: codec.is_overdue(event.headers, event.body, self._retention, now)
-            )
-        except (Unavailable, AMQPError, OSError, SQLAlchemyError) as error:
-            log.warning("dead_events_not_swept", error=type(error).__name__)
-            return False
+    def _sweep(self) -> None:
+        now = self._now()
+        dropped = self._dead_letters.drop(
+            lambda event: codec.is_overdue(event.headers, event.body, self._retention, now)
+        )
         if dropped:
             log.warning("dead_events_erased", events=dropped)
-        return True
+
+    def _count(self) -> None:
+        now = utc_now()
+        for queue, (count, oldest) in self._dead_letters.counts().items():
+            metrics.DEAD.labels(queue).set(count)
+            metrics.DEAD_AGE.labels(queue).set((now - oldest).total_seconds() if oldest else 0)
 
 
 class RabbitMqDeadLetters:
@@ -99,6 +113,17 @@ class RabbitMqDeadLetters:
     def all(self) -> list[DeadEvent]:
         with blocking_channel(self._settings) as channel:
             return [event for _, event in self._events(channel)]
+
+    def counts(self) -> dict[str, tuple[int, datetime | None]]:
+        with blocking_channel(self._settings) as channel:
+            return {queue: self._count_of(channel, topology.dead_name(queue)) for queue in self._queues}
+
+    def _count_of(self, channel: Any, dead: str) -> tuple[int, datetime | None]:
+        count = int(channel.queue_declare(dead, passive=True).method.message_count)
+        if not count:
+            return 0, None
+        _, properties, _ = channel.basic_get(dead)  # not acknowledged, so it goes back
+        return count, _failed_at(properties.headers or {}) if properties else None
 
     def replay(self, chosen: Chosen) -> int:
         return self._settle(chosen, _publish)
@@ -135,6 +160,13 @@ class RabbitMqDeadLetters:
                 return 0
 
 
+def _failed_at(headers: Mapping[str, Any]) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(headers.get(topology.FAILED_AT)))
+    except ValueError:  # the broker parked it, or somebody else put it there
+        return None
+
+
 def _publish(channel: Any, event: DeadEvent) -> None:
     properties = pika.BasicProperties(
         content_type=codec.CONTENT_TYPE,
@@ -155,6 +187,13 @@ class EmbeddedDeadLetters:
         with self._file.begin() as session:
             rows = session.execute(sa.select(deliveries).where(deliveries.c.dead)).mappings().all()
         return [DeadEvent(row["headers"][topology.ID], row["queue"], row["headers"], row["body"]) for row in rows]
+
+    def counts(self) -> dict[str, tuple[int, datetime | None]]:
+        found: dict[str, tuple[int, datetime | None]] = {}
+        for event in self.all():
+            count, oldest = found.get(event.queue, (0, _failed_at(event.headers)))
+            found[event.queue] = count + 1, oldest
+        return found
 
     def replay(self, chosen: Chosen) -> int:
         return self._change(chosen, sa.update(deliveries).values(dead=False, attempt=0, due_at=utc_now()))

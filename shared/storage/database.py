@@ -31,7 +31,6 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 CONNECTIONS_PER_WORKER = 2
-IDLE_SECONDS = 1.0  # after which a connection is asked whether it is still there: the server may have restarted since
 LOCKED_SECONDS = 5.0  # waited for another program that writes into the SQLite file
 LOCKED_PAUSE = 0.05
 RETRY_AFTER = 2  # seconds a caller is asked to wait where the database does not answer
@@ -39,6 +38,10 @@ RETRY_AFTER = 2  # seconds a caller is asked to wait where the database does not
 P = ParamSpec("P")
 Result = TypeVar("Result")
 Handler = Callable[Concatenate[Session, P], Result]
+
+
+class ConnectionLost(Unavailable):
+    """The connection was lost while a session used it, and nothing was committed; another may be there already."""
 
 
 def mapping() -> registry:
@@ -82,22 +85,27 @@ class Database:
     def run(self, handler: Handler[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
         """Call ``handler(session, …)`` in a transaction and commit; after a conflict, once more.
 
-        A conflict is a unique key that another transaction was first to write: the second try sees its row. A SQLite
+        A conflict is a unique key that another transaction was first to write: the second try sees its row. Once more,
+        too, where the connection was lost before the commit: the server has restarted since it was opened. A SQLite
         file that another program has locked is waited for, without holding up whatever else this process does.
 
         Raises:
             Unavailable: the database does not answer, or not in time. What the handler raises rolls back.
         """
-        deadline = time.monotonic() + LOCKED_SECONDS
+        deadline, is_again = time.monotonic() + LOCKED_SECONDS, False
         while True:
             try:
                 return self._run(handler, *args, **kwargs)
             except IntegrityError:
                 return self._run(handler, *args, **kwargs)
+            except ConnectionLost:
+                if is_again:
+                    raise
+                is_again = True
             except Unavailable as error:
                 if not _is_locked(error.__cause__) or time.monotonic() > deadline:
                     raise
-            time.sleep(LOCKED_PAUSE)
+                time.sleep(LOCKED_PAUSE)
 
     def _run(self, handler: Handler[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
         with self.begin() as session:
@@ -124,6 +132,12 @@ class Database:
 
     def query(self, handler: Handler[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
         """Call ``handler(session, …)`` to read; each statement runs by itself, without a transaction's round trips."""
+        try:
+            return self._query(handler, *args, **kwargs)
+        except ConnectionLost:
+            return self._query(handler, *args, **kwargs)
+
+    def _query(self, handler: Handler[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
         with self.read() as session:
             return handler(session, *args, **kwargs)
 
@@ -151,11 +165,12 @@ class Database:
         try:
             with session, session.begin():
                 yield session
+                session.info["committing"] = True
         except (OperationalError, PoolTimeout, engine.dialect.loaded_dbapi.OperationalError) as error:
-            raise _unavailable() from error  # the driver's own error comes from COPY
+            raise _unavailable(_is_lost(error, session)) from error  # the driver's own error comes from COPY
         except DBAPIError as error:
             if error.connection_invalidated:
-                raise _unavailable() from error
+                raise _unavailable(_is_lost(error, session)) from error
             raise
 
     def earliest_now(self, at: datetime) -> datetime:
@@ -191,8 +206,14 @@ def _is_locked(cause: BaseException | None) -> bool:
     return code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def _unavailable() -> Unavailable:
-    return Unavailable("unavailable", retry_after=RETRY_AFTER, dependency="database")
+def _is_lost(error: Exception, session: Session) -> bool:
+    """Say whether a connection that was there is gone, and nothing that the session did was committed."""
+    return isinstance(error, DBAPIError) and error.connection_invalidated and not session.info.get("committing")
+
+
+def _unavailable(is_lost: bool) -> Unavailable:
+    kind = ConnectionLost if is_lost else Unavailable
+    return kind("unavailable", retry_after=RETRY_AFTER, dependency="database")
 
 
 def insert(session: Session, table: sa.Table, thing: Any) -> bool:
@@ -224,7 +245,7 @@ def make_engine(
         sa.event.listen(engine, "connect", _prepare_sqlite)
         return engine
     milliseconds = int(settings.database_timeout * 1000)
-    engine = sa.create_engine(
+    return sa.create_engine(
         url,
         **options,
         hide_parameters=True,
@@ -244,29 +265,6 @@ def make_engine(
             "tcp_user_timeout": 5000,
         },
     )
-    _ask_idle_connections(engine)
-    return engine
-
-
-def _ask_idle_connections(engine: sa.Engine) -> None:
-    """Replace the pool's connections where one that has been idle is dead: who needs one would fail, once for each.
-
-    Asking before each use would cost a round trip; what was used a moment ago is not asked.
-    """
-
-    def note_use(_: Any, record: Any) -> None:
-        record.info["used"] = time.monotonic()
-
-    def ask_idle(connection: Any, record: Any, _: Any) -> None:
-        if time.monotonic() - record.info.get("used", time.monotonic()) < IDLE_SECONDS:
-            return
-        try:
-            engine.dialect.do_ping(connection)
-        except engine.dialect.loaded_dbapi.Error:
-            raise sa.exc.InvalidatePoolError from None
-
-    sa.event.listen(engine, "checkin", note_use)
-    sa.event.listen(engine, "checkout", ask_idle)
 
 
 def _json(value: Any) -> str:

@@ -190,12 +190,13 @@ def test_two_requests_on_one_connection_are_answered(attacked):
                 rest += sock.recv(65536)
 
 
-def test_a_port_that_is_taken_is_not_shared(attacked):
+def test_a_port_that_is_taken_is_not_shared(attacked, tmp_path):
     import subprocess
 
     from tests.support.processes import COMMAND
 
-    done = subprocess.run([COMMAND, "run"], env=attacked.environment, capture_output=True, timeout=60)
+    other = attacked.environment | {"VAR_DIR": str(tmp_path)}
+    done = subprocess.run([COMMAND, "run"], env=other, capture_output=True, timeout=60)
     assert done.returncode != 0
     assert b"Address already in use" in done.stderr + done.stdout
 

@@ -1,11 +1,14 @@
 """What an operator reads where a command cannot do what it should: one line that says what to do next."""
 
+import os
+import signal
 import subprocess
 from importlib.metadata import version
 
 import pytest
 
-from tests.support.processes import COMMAND, free_port, inherited
+from tests.support.embedded import EmbeddedSystem
+from tests.support.processes import COMMAND, STOPS_WITHIN, free_port, inherited
 
 NOWHERE = "192.0.2.1"
 
@@ -67,6 +70,28 @@ def test_the_server_that_does_not_answer_is_named_without_its_password(own, word
     assert status != 0
     assert str(port) in said and server in said
     assert "invented" not in said and "Traceback" not in said
+
+
+def test_at_a_terminal_a_system_says_where_it_is(tmp_path):
+    system = EmbeddedSystem(tmp_path)
+    ours, theirs = os.openpty()
+    with subprocess.Popen([COMMAND, "run"], env=system.environment, stdout=theirs, stderr=subprocess.DEVNULL) as run:
+        try:
+            assert f"the system is at {system.url}/docs" in os.read(ours, 1000).decode()
+        finally:
+            run.terminate()
+    assert run.returncode == 0
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_a_system_ends_in_order_however_often_it_is_told_to(tmp_path):
+    system = EmbeddedSystem(tmp_path)
+    system.start()
+    for what in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+        system.process.send_signal(what)
+    assert system.process.wait(STOPS_WITHIN) == 0
+    assert "Traceback" not in system.log()
 
 
 @pytest.mark.parametrize("words", [["-h"], ["--help"], ["officer", "-h"], ["dead", "list", "-h"]])

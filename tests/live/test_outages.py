@@ -1,15 +1,16 @@
 """Services and the broker fail: what needs them answers 503, nothing else notices, and work goes on afterwards."""
 
 import signal
-import time
+from datetime import timedelta
 from pathlib import Path
 
 import pika
 import pytest
 import requests
 
+from shared.language.clock import utc_now
 from shared.messaging import topology
-from shared.storage.database import IDLE_SECONDS
+from shared.messaging.dead_letters import RabbitMqDeadLetters
 from tests.support.processes import STOPS_WITHIN
 from tests.support.waiting import until
 from vssid.smoke import AGENCY
@@ -99,7 +100,6 @@ def test_nobody_notices_that_the_database_was_restarted(system):
 
     assert statuses() == ({200}, {404})
     system.until_quiet()
-    time.sleep(2 * IDLE_SECONDS)
     system.database.cut()
     system.database.heal()
     assert statuses() == ({200}, {404})
@@ -137,6 +137,11 @@ def test_a_poison_event_is_dead_after_its_last_attempt_while_others_flow(system)
     (line,) = until(system.dead, "the poison is in the dead queue")
     assert "poison-1" in line and "ValidationError" in line
     assert "no declaration at all" in system.command("dead", "show", "poison-1")
+    counted = RabbitMqDeadLetters(system.settings, [queue]).counts()
+    assert counted[queue][0] == 1 and utc_now() - counted[queue][1] < timedelta(minutes=5)
+    measured = answer_of(f"http://127.0.0.1:{system.ports['relay']}/metrics").text
+    assert f'vssid_dead_events{{queue="{queue}"}} ' in measured
+    assert f'vssid_dead_events_oldest_seconds{{queue="{queue}"}} ' in measured
     assert system.command("dead", "replay", "--id", "poison-1") == "1 events put back\n"
     until(system.dead, "the poison is dead again")
     assert system.command("dead", "drop", "--id", "poison-1", "--yes") == "1 events deleted\n"
