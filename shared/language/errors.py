@@ -135,9 +135,10 @@ KINDS = {
 
 
 def to_wire(problem: Problem) -> dict[str, Any]:
-    """Return the problem as plain values that JSON can carry."""
+    """Return the problem as plain values that JSON can carry; of a kind of its own, as the kind it is one of."""
+    kinds = (kind.__name__ for kind in type(problem).__mro__)
     return {
-        "kind": type(problem).__name__,
+        "kind": next((kind for kind in kinds if kind in KINDS), Problem.__name__),
         "code": problem.code,
         "errors": [[error.field, error.code, dict(error.details)] for error in problem.errors],
         "retry_after": problem.retry_after,

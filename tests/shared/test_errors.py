@@ -40,3 +40,12 @@ def test_a_refusal_says_its_code_and_its_fields_but_no_values():
 def test_what_a_refusal_knows_is_kept_apart_from_its_code():
     assert Locked("locked", retry_after=900).retry_after == 900
     assert Refused("already_decided", status="approved").details == {"status": "approved"}
+
+
+def test_a_kind_of_a_service_s_own_crosses_as_the_kind_it_is_one_of():
+    class Lost(Unavailable):
+        """One that only its own process tells from others."""
+
+    crossed = from_wire(to_wire(Lost("unavailable", retry_after=2, dependency="database")))
+    assert type(crossed) is Unavailable
+    assert (crossed.code, crossed.retry_after, crossed.details) == ("unavailable", 2, {"dependency": "database"})
