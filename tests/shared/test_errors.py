@@ -3,7 +3,18 @@
 import orjson
 import pytest
 
-from shared.language.errors import KINDS, FieldError, Invalid, Locked, NotFound, Problem, Refused, from_wire, to_wire
+from shared.language.errors import (
+    KINDS,
+    FieldError,
+    Invalid,
+    Locked,
+    NotFound,
+    Problem,
+    Refused,
+    Unavailable,
+    from_wire,
+    to_wire,
+)
 
 
 def across(problem):
