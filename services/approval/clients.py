@@ -145,7 +145,7 @@ def _person(answer: Any, insurance_code: str) -> Person:
     name = answer["full_name"]
     person = Person(
         insurance_code=answer["insurance_code"],
-        full_name=as_written(name) if isinstance(name, str) and len(name) <= LARGEST_ANSWER else name,
+        full_name=as_written(name) if isinstance(name, str) else name,
         birth_date=answer["birth_date"],
         gender=answer["gender"],
         id_number=answer.get("id_number") or None,

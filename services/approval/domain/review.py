@@ -246,7 +246,7 @@ class Review:
         return self._reject("", ANOTHER_APPROVED, at)
 
     def _reject(self, officer: str, reason: str, at: datetime) -> DeclarationRejected:
-        assert self.dossier is not None and self.full_name is not None
+        assert self.dossier is not None
         self._decide(Status.REJECTED, officer, reason, at)
         return DeclarationRejected(
             declaration_id=self.declaration_id,
