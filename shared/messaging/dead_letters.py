@@ -162,9 +162,10 @@ class RabbitMqDeadLetters:
 
 def _failed_at(headers: Mapping[str, Any]) -> datetime | None:
     try:
-        return datetime.fromisoformat(str(headers.get(topology.FAILED_AT)))
+        failed_at = datetime.fromisoformat(str(headers.get(topology.FAILED_AT)))
     except ValueError:  # the broker parked it, or somebody else put it there
         return None
+    return failed_at if failed_at.tzinfo else None
 
 
 def _publish(channel: Any, event: DeadEvent) -> None:

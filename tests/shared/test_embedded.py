@@ -13,7 +13,7 @@ from shared.language.errors import Unavailable
 from shared.language.events import AccountActivated, CardIssued
 from shared.messaging import codec
 from shared.messaging.dead_letters import EmbeddedDeadLetters
-from shared.messaging.embedded import EventCarrier
+from shared.messaging.embedded import EventCarrier, deliveries, open_file
 from shared.messaging.embedded import Listener as EmbeddedListener
 from shared.storage.database import Database, mapping
 from shared.storage.outbox import announce
@@ -293,3 +293,14 @@ def test_what_a_file_of_the_first_version_holds_is_delivered(settings, database)
     listener = Listener("one")
     carry(settings, database, listener, deliveries=1)
     assert listener.heard == [account_activated()]
+
+
+@pytest.mark.parametrize("written", ["2026-08-03T02:00:00", "yesterday", "", None, 5])
+def test_a_dead_event_that_does_not_say_when_it_failed_is_counted_all_the_same(settings, written):
+    """Whoever counts also sees to it that nobody is kept too long, and must not stop over somebody else's header."""
+    file = open_file(settings)
+    with file.begin() as session:
+        row = {"queue": "one", "body": "", "dead": True, "due_at": utc_now()}
+        session.execute(sa.insert(deliveries), row | {"headers": {"cloudEvents:id": "1", "x-failed-at": written}})
+    assert EmbeddedDeadLetters(settings).counts() == {"one": (1, None)}
+    file.engine.dispose()
