@@ -127,7 +127,7 @@ def key() -> None:
 
 @vssid.command()
 def docs() -> None:
-    """Write events.md, openapi.json, asyncapi.json, and the table of settings in operate.md."""
+    """Write events.md, openapi.json, asyncapi.json, the list of listeners, and the table of settings in operate.md."""
     from vssid import documents
 
     for path in documents.write():

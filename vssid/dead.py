@@ -13,11 +13,16 @@ def dead() -> None:
 
 def _dead_events() -> Any:
     from shared import settings
-    from shared.messaging import dead_letters
-    from vssid.documents import listener_queues
+    from vssid import startup
 
     configured = settings.read()
-    return dead_letters.open_dead_letters(configured, listener_queues(configured.broker_prefix))
+    if configured.embedded:
+        from shared.messaging.embedded_dead_letters import EmbeddedDeadLetters
+
+        return EmbeddedDeadLetters(configured)
+    from shared.messaging.dead_letters import RabbitMqDeadLetters
+
+    return RabbitMqDeadLetters(configured, startup.listener_queues(configured.broker_prefix))
 
 
 def _chosen(queue: str | None, event_id: str | None) -> Callable[[Any], bool]:

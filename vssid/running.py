@@ -201,11 +201,9 @@ def stop_on_signal(stop: Callable[[], None]) -> None:
 def relay() -> None:
     """Carry events from every outbox to RabbitMQ."""
     import threading
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
 
     from shared import logs, settings
-    from shared.messaging.dead_letters import DeadLetterSweeper
+    from shared.messaging.dead_letters import DeadLetterSweeper, RabbitMqDeadLetters
     from shared.messaging.relay import Relay
     from shared.messaging.topology import with_dead_queue
     from vssid import startup
@@ -214,14 +212,13 @@ def relay() -> None:
     if configured.embedded or not configured.database_url:
         raise click.ClickException("AMQP_URL and DATABASE_URL are needed: the relay carries between servers")
     logs.start("relay", configured.log_level)
-    # the relay needs the names of the queues, and none of the services that know them: 40 MB in a process that stays
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as child:
-        queues = child.submit(startup.event_queues, configured).result()
+    queues = startup.event_queues(configured)
     carrier, told = Relay(configured, startup.STATEFUL, queues), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told.set())
     signal.signal(signal.SIGINT, lambda *_: told.set())
     carrier.start()
-    DeadLetterSweeper(configured, with_dead_queue(queues), carrier.earliest_now).start()
+    dead_letters = RabbitMqDeadLetters(configured, with_dead_queue(queues))
+    DeadLetterSweeper(dead_letters, configured.retention, carrier.earliest_now).start()
     startup.serve_operations(configured, carrier.states)
     logs.log(__name__).info("started", service="relay")
     told.wait()

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import json
 import os
 import stat
 import threading
@@ -18,9 +19,12 @@ from shared import logs
 from shared.operations import States, wsgi_application
 from shared.settings import Settings
 
+# which methods hear which events, for those who have to name the queues and load none of the services: `make docs`
+LISTENERS = Path(__file__).with_name("listeners.json")
+
 if TYPE_CHECKING:
     from shared.messaging.permissions import Permissions
-    from shared.messaging.topology import QueueDeclaration
+    from shared.messaging.topology import Listener, QueueDeclaration
 
 WRITTEN = ("*.db", "*.db-wal", "*.db-shm", "*.key", "vssid.log", "store", "outbox")  # under VAR_DIR, by this system
 
@@ -68,15 +72,35 @@ def _written(folder: Path) -> Iterator[Path]:
 def event_queues(settings: Settings) -> "list[QueueDeclaration]":
     """Return every queue that the events of all services need."""
     from shared.messaging import topology
-    from vssid.documents.entrypoints import listeners
 
     return topology.event_queues(settings, listeners())
+
+
+def listener_queues(prefix: str) -> list[str]:
+    """Return the names of the queues of all listeners."""
+    from shared.messaging import topology
+
+    return [topology.queue_name(prefix, one.service, one.method) for one in listeners()]
+
+
+def listeners() -> "list[Listener]":
+    """Return every event consumer of all services."""
+    from shared.language.events import EVENTS
+    from shared.messaging.topology import Listener
+
+    rows = json.loads(LISTENERS.read_text("utf-8"))
+    return [Listener(**{**row, "event": EVENTS[row["event"]]}) for row in rows]
+
+
+def written(listener: "Listener") -> dict[str, Any]:
+    """Return an event consumer as `LISTENERS` has it."""
+    return {**vars(listener), "event": listener.event.name}
 
 
 def broker_permissions(settings: Settings) -> "dict[str, Permissions]":
     """Return what each process may do on RabbitMQ."""
     from shared.messaging.permissions import permissions
-    from vssid.documents.entrypoints import answering, calling, listeners
+    from vssid.documents.entrypoints import answering, calling
 
     return permissions(settings, listeners(), answering(), calling())
 

@@ -12,16 +12,15 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import pika
-import sqlalchemy as sa
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import logs, metrics
 from shared.language.clock import utc_now
 from shared.language.errors import Unavailable
-from shared.messaging import codec, embedded, topology
+from shared.language.retention import Retention
+from shared.messaging import codec, topology
 from shared.messaging.declarations import blocking_channel
-from shared.messaging.embedded import deliveries
 from shared.settings import Settings
 
 SWEEP_SECONDS = 3600.0  # between two looks for dead events that are kept no longer
@@ -63,17 +62,12 @@ class DeadLetters(Protocol):
         ...
 
 
-def open_dead_letters(settings: Settings, queues: Iterable[str]) -> DeadLetters:
-    """Return the dead events of the broker that the settings name; ``queues`` are the listeners' queues."""
-    return EmbeddedDeadLetters(settings) if settings.embedded else RabbitMqDeadLetters(settings, queues)
-
-
 class DeadLetterSweeper(threading.Thread):
     """Counts dead events, and drops them once the persons they name must be forgotten, looked after or not (D7)."""
 
-    def __init__(self, settings: Settings, queues: Iterable[str], now: Callable[[], datetime]) -> None:
+    def __init__(self, dead_letters: DeadLetters, retention: Retention, now: Callable[[], datetime]) -> None:
         super().__init__(daemon=True, name="dead-letter-sweeper")
-        self._dead_letters, self._retention, self._now = open_dead_letters(settings, queues), settings.retention, now
+        self._dead_letters, self._retention, self._now = dead_letters, retention, now
         self.stopping = threading.Event()
 
     def run(self) -> None:
@@ -123,7 +117,7 @@ class RabbitMqDeadLetters:
         if not count:
             return 0, None
         _, properties, _ = channel.basic_get(dead)  # not acknowledged, so it goes back
-        return count, _failed_at(properties.headers or {}) if properties else None
+        return count, failed_at(properties.headers or {}) if properties else None
 
     def replay(self, chosen: Chosen) -> int:
         return self._settle(chosen, _publish)
@@ -160,12 +154,13 @@ class RabbitMqDeadLetters:
                 return 0
 
 
-def _failed_at(headers: Mapping[str, Any]) -> datetime | None:
+def failed_at(headers: Mapping[str, Any]) -> datetime | None:
+    """Return when a dead event failed for the last time; None where it does not say."""
     try:
-        failed_at = datetime.fromisoformat(str(headers.get(topology.FAILED_AT)))
+        parsed = datetime.fromisoformat(str(headers.get(topology.FAILED_AT)))
     except ValueError:  # the broker parked it, or somebody else put it there
         return None
-    return failed_at if failed_at.tzinfo else None
+    return parsed if parsed.tzinfo else None
 
 
 def _publish(channel: Any, event: DeadEvent) -> None:
@@ -176,36 +171,3 @@ def _publish(channel: Any, event: DeadEvent) -> None:
         headers=topology.without_broker_headers(event.headers),
     )
     channel.basic_publish("", event.queue, event.body.encode(), properties, mandatory=True)
-
-
-class EmbeddedDeadLetters:
-    """The dead events in the embedded broker's file."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._file = embedded.open_file(settings)
-
-    def all(self) -> list[DeadEvent]:
-        with self._file.begin() as session:
-            rows = session.execute(sa.select(deliveries).where(deliveries.c.dead)).mappings().all()
-        return [DeadEvent(row["headers"][topology.ID], row["queue"], row["headers"], row["body"]) for row in rows]
-
-    def counts(self) -> dict[str, tuple[int, datetime | None]]:
-        found: dict[str, tuple[int, datetime | None]] = {}
-        for event in self.all():
-            count, oldest = found.get(event.queue, (0, _failed_at(event.headers)))
-            found[event.queue] = count + 1, oldest
-        return found
-
-    def replay(self, chosen: Chosen) -> int:
-        return self._change(chosen, sa.update(deliveries).values(dead=False, attempt=0, due_at=utc_now()))
-
-    def drop(self, chosen: Chosen) -> int:
-        return self._change(chosen, sa.delete(deliveries))
-
-    def _change(self, chosen: Chosen, change: Any) -> int:
-        found = {(event.queue, event.event_id) for event in self.all() if chosen(event)}
-        with self._file.begin() as session:
-            for queue, event_id in found:
-                same = deliveries.c.headers[topology.ID].as_string() == event_id
-                session.execute(change.where(deliveries.c.queue == queue, same, deliveries.c.dead))
-        return len(found)

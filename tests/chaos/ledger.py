@@ -13,9 +13,8 @@ from tests.chaos.receipts import Receipts
 from tests.chaos.schedule import Poison
 from tests.support.running import FaultySystem
 from tests.support.waiting import until
-from vssid.documents import listener_queues
 from vssid.people import DemoPerson
-from vssid.startup import STATEFUL, event_queues
+from vssid.startup import STATEFUL, event_queues, listener_queues
 
 RESTS_WITHIN = 180.0  # seconds a poison event may take through all its attempts
 CHANGING = ("outbox", "idempotency_keys")  # tables that change while nothing happens

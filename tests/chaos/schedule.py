@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tests.support.running import PROCESSES
-from vssid.documents import listener_queues
-from vssid.startup import STATEFUL
+from vssid.startup import STATEFUL, listener_queues
 
 EVERY = 100  # declarations a fault, until everything on the menu has its turn
 FEWEST = 3

@@ -8,7 +8,7 @@ from tests.chaos.drive import Drive
 from tests.chaos.injection import EventInjector
 from tests.chaos.ledger import DeadEvents
 from tests.support.waiting import until
-from vssid.documents import listener_queues
+from vssid.startup import listener_queues
 
 SEED, COUNT, RATE = 20240229, 300, 20
 # an empty body once ended the whole service: py-amqp passes it on as text

@@ -12,9 +12,9 @@ from shared.language.clock import utc_now
 from shared.language.errors import Unavailable
 from shared.language.events import AccountActivated, CardIssued
 from shared.messaging import codec
-from shared.messaging.dead_letters import EmbeddedDeadLetters
 from shared.messaging.embedded import EventCarrier, deliveries, open_file
 from shared.messaging.embedded import Listener as EmbeddedListener
+from shared.messaging.embedded_dead_letters import EmbeddedDeadLetters
 from shared.storage.database import Database, mapping
 from shared.storage.outbox import announce
 from tests.support.events import account_activated, card_issued

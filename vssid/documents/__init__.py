@@ -1,6 +1,6 @@
 """The documents generated from the code; a test compares them.
 
-events.md, asyncapi.json, openapi.json, and the table of settings in operate.md.
+events.md, asyncapi.json, openapi.json, the list of listeners, and the table of settings in operate.md.
 """
 
 from collections.abc import Callable
@@ -9,8 +9,9 @@ from typing import Any
 
 import orjson
 
+from vssid import startup
 from vssid.documents.asyncapi import asyncapi
-from vssid.documents.entrypoints import entrypoints, listener_queues, listeners
+from vssid.documents.entrypoints import entrypoints, listeners
 from vssid.documents.events import events_page
 from vssid.documents.openapi import openapi
 from vssid.documents.settings import SETTINGS_SECTION, settings_table, written
@@ -22,7 +23,6 @@ __all__ = [
     "asyncapi",
     "entrypoints",
     "events_page",
-    "listener_queues",
     "listeners",
     "openapi",
     "settings_table",
@@ -43,6 +43,7 @@ DOCUMENTS: dict[Path, Callable[[], bytes]] = {
     ROOT / "docs" / "events.md": lambda: events_page().encode(),
     ROOT / "docs" / "asyncapi.json": lambda: _json(asyncapi()),
     ROOT / "services" / "gateway" / "openapi.json": lambda: _json(openapi()),
+    startup.LISTENERS: lambda: _json([startup.written(one) for one in listeners()]),
 }
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from services import SERVICES
 from shared.framework.consumers import EventConsumer
 from shared.framework.rpc import Rpc, RpcProxyProvider
-from shared.messaging import topology
 from shared.messaging.topology import Listener
 from vssid.startup import service_class
 
@@ -41,7 +40,3 @@ def calling() -> list[str]:
 
 def _is_proxy(member: Any) -> bool:
     return isinstance(member, RpcProxyProvider)
-
-
-def listener_queues(prefix: str) -> list[str]:
-    return [topology.queue_name(prefix, one.service, one.method) for one in listeners()]
