@@ -32,7 +32,9 @@ def test_a_generated_document_equals_the_code(name):
     assert path.read_bytes() == documents.DOCUMENTS[path](), "run `make docs`"
 
 
-@pytest.mark.parametrize("name", GENERATED.keys() - {"listeners.json"})  # that one is for processes, not for readers
+@pytest.mark.parametrize(
+    "name", sorted(GENERATED.keys() - {"listeners.json"})
+)  # that one is for processes, not for readers
 def test_every_generated_document_lies_in_the_folder_of_documents(name):
     """The one that the gateway serves is part of its package; the folder has a link to it."""
     assert (ROOT / "docs" / name).resolve() == GENERATED[name]
