@@ -32,6 +32,8 @@ def _chosen(queue: str | None, event_id: str | None) -> Callable[[Any], bool]:
 @dead.command("list")
 def list_dead() -> None:
     """List dead events: queue, id, type, error, since when."""
+    from shared.messaging import topology
+
     for event in _dead_events().all():
         headers = event.headers
         click.echo(
@@ -39,7 +41,7 @@ def list_dead() -> None:
                 (
                     event.queue,
                     event.event_id,
-                    str(headers.get("cloudEvents:type", "?")),
+                    topology.event_name(headers),
                     str(headers.get("x-error", "parked after too many deliveries")),
                     str(headers.get("x-failed-at", "")),
                 )

@@ -42,11 +42,16 @@ class EventConsumer(Entrypoint):
             event = codec.decode(self.event.name, body)
         except Exception as error:
             summary = topology.error_summary(error)
-            log.error("event_unreadable", queue=self.queue, event_id=headers.get(topology.ID), error=summary)
+            log.error(
+                "event_unreadable", queue=self.queue, event_id=topology.attribute(headers, topology.ID), error=summary
+            )
             metrics.EVENTS.labels(self.queue, "unreadable").inc()
             settle(error)
             return
-        context = {"request_id": headers.get(topology.REQUEST_ID), "event_id": headers.get(topology.ID)}
+        context = {
+            "request_id": topology.attribute(headers, topology.REQUEST_ID),
+            "event_id": topology.attribute(headers, topology.ID),
+        }
         finish = _finisher(self.queue, headers, settle)
         self.container.spawn_worker(self, (event,), {}, context_data=context, handle_result=finish)
 
@@ -55,7 +60,7 @@ def _finisher(queue: str, headers: Mapping[str, Any], settle: Settle) -> Callabl
     def finish(worker: Any, result: Any, exc_info: Any) -> tuple[Any, Any]:
         error = exc_info[1] if exc_info else None
         if error is not None:
-            log.error("event_failed", queue=queue, event_id=headers.get(topology.ID), exc_info=exc_info)
+            log.error("event_failed", queue=queue, event_id=topology.attribute(headers, topology.ID), exc_info=exc_info)
         metrics.EVENTS.labels(queue, "failed" if error else "done").inc()
         settle(error)
         return result, exc_info

@@ -247,7 +247,7 @@ class EventQueues:
         attempt = topology.attempt_of(headers)
         if attempt >= len(self._settings.delays):
             metrics.EVENTS.labels(queue, "dead").inc()
-            log.error("event_dead", queue=queue, event_id=headers.get(topology.ID))
+            log.error("event_dead", queue=queue, event_id=topology.attribute(headers, topology.ID))
         exchange, key = topology.retry_target(self._settings, self._service, queue, attempt)
         kept = topology.without_broker_headers(headers) | topology.failure_headers(attempt + 1, error, utc_now())
         return self._retries.publish(body, kept, exchange, key)

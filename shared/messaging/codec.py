@@ -51,9 +51,9 @@ def is_overdue(headers: Mapping[str, Any], body: str | bytes, retention: Retenti
 
 def _kept_until(headers: Mapping[str, Any], body: str | bytes, retention: Retention) -> datetime | None:
     try:
-        return decode(str(headers.get(topology.TYPE)), body).kept_until(retention)
+        return decode(topology.event_name(headers), body).kept_until(retention)
     except Exception:  # whatever is wrong with what somebody else may have written
-        since = headers.get(topology.TIME) or headers.get(topology.FAILED_AT)
+        since = topology.attribute(headers, topology.TIME) or headers.get(topology.FAILED_AT)
         return datetime.fromisoformat(since) + UNREADABLE_LIFETIME if since else None
 
 

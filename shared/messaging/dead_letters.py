@@ -142,7 +142,7 @@ class RabbitMqDeadLetters:
                 if method is None:
                     break
                 headers = properties.headers or {}
-                event_id = str(headers.get(topology.ID, properties.message_id))
+                event_id = str(topology.attribute(headers, topology.ID) or properties.message_id)
                 yield method.delivery_tag, DeadEvent(event_id, queue, headers, body.decode(errors="replace"))
 
     def _count(self, name: str) -> int:

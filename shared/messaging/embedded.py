@@ -122,7 +122,7 @@ class EventCarrier:
     def __init__(self, settings: Settings) -> None:
         self.listeners: dict[str, Listener] = {}
         self.state = "starting"
-        self._delays, self._retention = settings.delays, settings.retention
+        self._delays, self._retention, self._settings = settings.delays, settings.retention, settings
         self._file = open_file(settings)
         self._under_way: defaultdict[str, set[int]] = defaultdict(set)
         self._announced = Signal()
@@ -195,7 +195,7 @@ class EventCarrier:
         assert outbox is not None
         with database.begin() as session:
             rows = session.execute(sa.select(outbox).order_by(outbox.c.position).limit(BATCH_SIZE)).mappings().all()
-        copies = [_delivery(queue, row) for row in rows for queue in self._queues_for(row["type"])]
+        copies = [self._delivery(queue, row) for row in rows for queue in self._queues_for(row["type"])]
         if copies:
             with self._file.begin() as session:
                 session.execute(sa.insert(deliveries), copies)
@@ -224,6 +224,10 @@ class EventCarrier:
         with self._file.begin() as session:
             return session.execute(query).mappings().all()
 
+    def _delivery(self, queue: str, row: Any) -> dict[str, Any]:
+        headers = topology.headers_of(row, self._settings)
+        return {"queue": queue, "headers": headers, "body": row["payload"], "due_at": utc_now()}
+
     def _settler(self, row: Any) -> Callable[[Exception | None], None]:
         def settle(error: Exception | None) -> None:
             try:
@@ -249,9 +253,5 @@ class EventCarrier:
             due_at = now + timedelta(seconds=self._delays[attempt])
             return {"headers": headers, "attempt": attempt + 1, "due_at": due_at}
         metrics.EVENTS.labels(row["queue"], "dead").inc()
-        log.error("event_dead", queue=row["queue"], event_id=row["headers"][topology.ID])
+        log.error("event_dead", queue=row["queue"], event_id=topology.attribute(row["headers"], topology.ID))
         return {"headers": headers, "attempt": attempt + 1, "dead": True}
-
-
-def _delivery(queue: str, row: Any) -> dict[str, Any]:
-    return {"queue": queue, "headers": topology.headers_of(row), "body": row["payload"], "due_at": utc_now()}

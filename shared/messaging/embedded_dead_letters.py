@@ -19,9 +19,12 @@ class EmbeddedDeadLetters:
         self._file = embedded.open_file(settings)
 
     def all(self) -> list[DeadEvent]:
+        return [event for _, event in self._events()]
+
+    def _events(self) -> list[tuple[int, DeadEvent]]:
         with self._file.begin() as session:
             rows = session.execute(sa.select(deliveries).where(deliveries.c.dead)).mappings().all()
-        return [DeadEvent(row["headers"][topology.ID], row["queue"], row["headers"], row["body"]) for row in rows]
+        return [(row["position"], _dead_event(row)) for row in rows]
 
     def counts(self) -> dict[str, tuple[int, datetime | None]]:
         found: dict[str, tuple[int, datetime | None]] = {}
@@ -37,9 +40,13 @@ class EmbeddedDeadLetters:
         return self._change(chosen, sa.delete(deliveries))
 
     def _change(self, chosen: Chosen, change: Any) -> int:
-        found = {(event.queue, event.event_id) for event in self.all() if chosen(event)}
+        positions = [position for position, event in self._events() if chosen(event)]
         with self._file.begin() as session:
-            for queue, event_id in found:
-                same = deliveries.c.headers[topology.ID].as_string() == event_id
-                session.execute(change.where(deliveries.c.queue == queue, same, deliveries.c.dead))
-        return len(found)
+            for position in positions:
+                session.execute(change.where(deliveries.c.position == position, deliveries.c.dead))
+        return len(positions)
+
+
+def _dead_event(row: Any) -> DeadEvent:
+    event_id = str(topology.attribute(row["headers"], topology.ID))
+    return DeadEvent(event_id, row["queue"], row["headers"], row["body"])

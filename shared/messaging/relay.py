@@ -59,12 +59,12 @@ class ConfirmingPublisher:
     pika's asynchronous connection on a thread of its own: its blocking one waits for each confirm singly.
     """
 
-    def __init__(self, url: str, prefix: str, queues: Sequence[QueueDeclaration]) -> None:
-        parameters = pika.URLParameters(url)
+    def __init__(self, settings: Settings, queues: Sequence[QueueDeclaration]) -> None:
+        parameters = pika.URLParameters(settings.amqp_url)
         parameters.heartbeat, parameters.blocked_connection_timeout = 10, CONFIRM_SECONDS
         parameters.socket_timeout = parameters.stack_timeout = 3
         parameters.client_properties = {"connection_name": "relay"}
-        self._prefix, self._queues = prefix, queues
+        self._settings, self._queues = settings, queues
         self._open, self._gone = threading.Event(), threading.Event()
         self._batch: Batch | None = None
         self._tag = 0
@@ -134,14 +134,15 @@ class ConfirmingPublisher:
             self._tag += 1
             batch.tags[self._tag] = row
             self._channel.basic_publish(
-                topology.exchange_name(self._prefix, row["aggregatetype"]),
+                topology.exchange_name(self._settings.broker_prefix, row["aggregatetype"]),
                 row["type"],
                 row["payload"].encode(),
                 pika.BasicProperties(
                     content_type=codec.CONTENT_TYPE,
                     delivery_mode=2,
                     message_id=row["id"],
-                    headers=topology.headers_of(row),
+                    correlation_id=row["request_id"],
+                    headers=topology.headers_of(row, self._settings),
                 ),
                 mandatory=True,
             )
@@ -238,7 +239,7 @@ class OutboxRelay(threading.Thread):
     def _carry_all(self) -> None:
         """Carry until the outbox is empty, or what is left cannot be routed."""
         if self._publisher is None or self._publisher.is_gone:
-            self._publisher = ConfirmingPublisher(self._settings.amqp_url, self._settings.broker_prefix, self._queues)
+            self._publisher = ConfirmingPublisher(self._settings, self._queues)
             self._announce_again()
         while not self.stopping.is_set():
             took, carried = self._carry_batch()

@@ -1,6 +1,7 @@
 """How an event looks on the wire, and which exchanges and queues there are.
 
-CloudEvents 1.0 in binary mode over AMQP: attributes travel as headers, the body is the event's JSON. One
+CloudEvents 1.0 in binary mode, in the binding for RabbitMQ: attributes travel as headers, the body is the event's
+JSON (https://github.com/knative-extensions/eventing-rabbitmq/blob/main/cloudevents-protocol-spec/spec.md). One
 exchange a speaker (nameko's convention, so that any nameko service can listen too); the routing key is the
 event's wire name. A failed event waits in a queue for the delay of its attempt, and comes back to the queue that
 its routing key names; after the last attempt it rests in ``<queue>.dead`` with its error. Both ways lead over
@@ -19,10 +20,10 @@ from shared.language.errors import Problem
 from shared.language.events import Event
 from shared.settings import Settings
 
-ID = "cloudEvents:id"
-TYPE = "cloudEvents:type"
-REQUEST_ID = "cloudEvents:requestid"
-TIME = "cloudEvents:time"
+ID, TYPE, TIME, REQUEST_ID = "ce-id", "ce-type", "ce-time", "ce-requestid"
+# as version 0.1 wrote them: read for one release
+OLD_ATTRIBUTES = {name: f"cloudEvents:{name[3:]}" for name in (ID, TYPE, TIME, REQUEST_ID)}
+TYPES = "vn.gov.baohiemxahoi.vssid."  # an event's type is its wire name behind this
 ATTEMPT, ERROR, FAILED_AT = "x-attempt", "x-error", "x-failed-at"
 OLD_ATTEMPT = "x-round"  # written by version 0.1: read for one release
 QUORUM = {"x-queue-type": "quorum"}
@@ -146,17 +147,27 @@ def _listener_queues(prefix: str, listener: Listener) -> list[QueueDeclaration]:
     ]
 
 
-def headers_of(row: Mapping[str, Any]) -> dict[str, str]:
-    """Return the CloudEvents attributes of an outbox row."""
+def headers_of(row: Mapping[str, Any], settings: Settings) -> dict[str, str]:
+    """Return the CloudEvents attributes of an outbox row; the source is a service of this deployment."""
     return {
-        "cloudEvents:specversion": "1.0",
+        "ce-specversion": "1.0",
         ID: row["id"],
-        TYPE: row["type"],
-        "cloudEvents:source": f"/{row['aggregatetype']}",
-        "cloudEvents:subject": row["aggregateid"],
+        TYPE: TYPES + row["type"],
+        "ce-source": f"{settings.public}/{row['aggregatetype']}",
+        "ce-subject": row["aggregateid"],
         TIME: row["created_at"].isoformat(),
         REQUEST_ID: row["request_id"],
     }
+
+
+def attribute(headers: Mapping[str, Any], name: str) -> Any:
+    """Return a CloudEvents attribute of a message, None where it has none: it may be somebody else's."""
+    return headers.get(name, headers.get(OLD_ATTRIBUTES[name]))
+
+
+def event_name(headers: Mapping[str, Any]) -> str:
+    """Return an event's wire name as its type has it, with or without the prefix."""
+    return str(attribute(headers, TYPE) or "?").removeprefix(TYPES)
 
 
 def without_broker_headers(headers: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pika
 from shared.language.events import DeclarationSubmitted
 from shared.language.values import new_id
 from shared.messaging import codec, topology
+from shared.settings import read
 from tests.bench import ceilings
 from tests.bench.bench import Bench
 from tests.bench.rows import connected, copy
@@ -67,8 +68,10 @@ def _queue(bench: Bench, system: MeasuredSystem) -> Iterator[Any]:
 
 
 def _properties(row: tuple[Any, ...]) -> pika.BasicProperties:
-    headers = topology.headers_of({**dict(zip(COLUMNS, row, strict=True)), "created_at": AT})
-    return pika.BasicProperties(content_type=codec.CONTENT_TYPE, delivery_mode=2, message_id=row[0], headers=headers)
+    headers = topology.headers_of({**dict(zip(COLUMNS, row, strict=True)), "created_at": AT}, read({}))
+    return pika.BasicProperties(
+        content_type=codec.CONTENT_TYPE, delivery_mode=2, message_id=row[0], correlation_id=row[5], headers=headers
+    )
 
 
 def _publish_by_pika(bench: Bench, system: MeasuredSystem, channel: Any) -> float:

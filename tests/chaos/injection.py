@@ -52,7 +52,7 @@ class EventInjector:
     def put(self, poison: Poison) -> None:
         """Put a poison event into its queue, however long the broker does not answer."""
         end = time.monotonic() + GIVES_UP_AFTER
-        headers = {topology.ID: poison.event_id, "cloudEvents:type": "poison"}
+        headers = {topology.ID: poison.event_id, topology.TYPE: "poison"}
         while True:
             try:
                 with self._channel() as channel:

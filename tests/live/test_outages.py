@@ -125,7 +125,7 @@ def test_the_relay_holds_no_more_descriptors_after_many_failures(system):
 def test_a_poison_event_is_dead_after_its_last_attempt_while_others_flow(system):
     queue = topology.queue_name(system.environment["BROKER_PREFIX"], "approval", "on_declaration_submitted")
     with pika.BlockingConnection(pika.URLParameters(system.environment["AMQP_URL"])) as connection:
-        headers = {topology.ID: "poison-1", "cloudEvents:type": "declaration_submitted", topology.ATTEMPT: "many"}
+        headers = {topology.ID: "poison-1", topology.TYPE: "declaration_submitted", topology.ATTEMPT: "many"}
         properties = pika.BasicProperties(headers=headers, delivery_mode=2)
         connection.channel().basic_publish("", queue, b'{"number": "no declaration at all"}', properties)
     person = system.prepare(4, 1)[0]

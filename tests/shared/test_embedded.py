@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from shared.language.clock import utc_now
 from shared.language.errors import Unavailable
 from shared.language.events import AccountActivated, CardIssued
-from shared.messaging import codec
+from shared.messaging import codec, topology
 from shared.messaging.embedded import EventCarrier, deliveries, open_file
 from shared.messaging.embedded import Listener as EmbeddedListener
 from shared.messaging.embedded_dead_letters import EmbeddedDeadLetters
@@ -301,6 +301,6 @@ def test_a_dead_event_that_does_not_say_when_it_failed_is_counted_all_the_same(s
     file = open_file(settings)
     with file.begin() as session:
         row = {"queue": "one", "body": "", "dead": True, "due_at": utc_now()}
-        session.execute(sa.insert(deliveries), row | {"headers": {"cloudEvents:id": "1", "x-failed-at": written}})
+        session.execute(sa.insert(deliveries), row | {"headers": {topology.ID: "1", "x-failed-at": written}})
     assert EmbeddedDeadLetters(settings).counts() == {"one": (1, None)}
     file.engine.dispose()

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from shared import settings
 from shared.language.events import EVENTS
 from shared.messaging import codec, topology
 from vssid.documents.entrypoints import listeners
@@ -35,6 +36,7 @@ def asyncapi() -> dict[str, Any]:
             "summary": inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0].replace("\n", " "),
             "contentType": codec.CONTENT_TYPE,
             "headers": _headers_schema(),
+            "correlationId": {"location": f"$message.header#/{topology.REQUEST_ID}"},
             "payload": payload,
         }
     for one in listeners():
@@ -53,5 +55,5 @@ def asyncapi() -> dict[str, Any]:
 
 def _headers_schema() -> dict[str, Any]:
     row = dict.fromkeys(("id", "type", "aggregatetype", "aggregateid", "request_id"), "")
-    names = topology.headers_of({**row, "created_at": datetime(2020, 11, 16, tzinfo=UTC)})
+    names = topology.headers_of({**row, "created_at": datetime(2020, 11, 16, tzinfo=UTC)}, settings.read({}))
     return {"type": "object", "properties": {name: {"type": "string"} for name in names}, "required": list(names)}

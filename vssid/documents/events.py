@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.language.events import EVENTS
+from shared.messaging import topology
 from vssid.documents.entrypoints import listeners
 
 
@@ -17,7 +18,9 @@ def events_page() -> str:
         "# Events",
         "",
         "Generated from `shared/language/events.py` by `make docs`; a test compares it.",
-        "CloudEvents 1.0 in binary mode over AMQP: attributes as headers `cloudEvents:…`, the body is JSON.",
+        "CloudEvents 1.0 in binary mode, in the binding for RabbitMQ: attributes as headers `ce-…`, the body is",
+        f"JSON. `ce-type` is `{topology.TYPES}` and the wire name, `ce-source` is `PUBLIC_URL` and the service, and",
+        "`correlation_id` is the id of the request behind it.",
         "Exchange `<service>.events` (topic), routing key = the wire name.",
     ]
     for name, kind in EVENTS.items():
