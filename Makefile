@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 COMPILE := uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
            --no-header --no-annotate --generate-hashes $(UPGRADE)
 
-.PHONY: servers-named help venv demo run local up down smoke test bench lint lock docs clean
+.PHONY: servers-named help venv demo run local up down backup restore smoke test bench lint lock docs clean
 
 help:
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | while IFS=$$'\t' read -r target text; do printf '  make %-8s %s\n' "$$target" "$$text"; done
@@ -38,6 +38,16 @@ up: secrets ## The same with docker compose (SCALE="--scale registration=3")
 
 down: .env ## Stop what `make up` started; data stay (ARGS=-v deletes them)
 	docker compose down --remove-orphans $(ARGS)
+
+backup: ## Back up what `make up` started, while it runs (BACKUP=backups/…)
+	@$(PYTHON) deploy/backup.py backup "$${BACKUP:-backups/$$(date -u +%Y-%m-%dT%H%M%SZ)}"
+
+restore: ## Restore a backup into an empty system, and start it (BACKUP=backups/…)
+	@[ -n "$$BACKUP" ] && [ -f .env ] || { \
+	  echo 'make restore: set BACKUP=folder, and put the .env of the backed-up system here' >&2; exit 2; }
+	docker compose build --quiet definitions
+	@$(PYTHON) deploy/backup.py restore "$$BACKUP"
+	$(MAKE) up
 
 smoke: .venv/.project ## Drive a running system from submission to card, and count its messages (COUNT=50)
 	@set -o pipefail; seed=$$(date +%s); vssid=$(BIN)/vssid; \

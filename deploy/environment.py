@@ -43,4 +43,4 @@ def _write(env: Path, text: str) -> None:
 
 if __name__ == "__main__":
     if made := complete(ROOT / ".env", ROOT / ".env.example"):
-        print(f"make: wrote fresh secrets into .env: {', '.join(made)}")  # noqa: T201
+        print(f"make: wrote fresh secrets into .env: {', '.join(made)}")

@@ -20,6 +20,7 @@ ELSEWHERE = {
     "demo": "vssid.running",
     "relay": "vssid.running",
     "dead": "vssid.dead",
+    "outbox": "vssid.outbox",
     "certificate": "vssid.certificate",
     "smoke": "vssid.smoke",
     "agency": "services.registration.commands",
