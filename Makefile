@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 COUNT ?= 1
+PROCESSES := serve-gateway serve-registration serve-approval serve-notification serve-cards relay
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 COMPILE := uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
            --no-header --no-annotate --generate-hashes $(UPGRADE)
@@ -21,13 +22,24 @@ demo: .venv/.project ## Walk one declaration through the embedded system and sta
 run: .venv/.project ## The embedded system without the walk: one process, SQLite, no server
 	@exec $(BIN)/vssid run
 
+# Whatever one of the processes writes is a line of JSON, so the shell itself says nothing about those that end. It
+# looks once a second, since bash on macOS cannot wait for any of several.
 local: servers-named .venv/.project secrets ## Each service and the relay a process of its own, on AMQP_URL and DATABASE_URL
 	@secret() { sed -n "s/^$$1=//p" .env; }; \
-	export PATH="$$PWD/$(BIN):$$PATH" HTTP_PORT="$${HTTP_PORT:-8000}" \
+	export HTTP_PORT="$${HTTP_PORT:-8000}" \
 	  SEAL_KEY="$${SEAL_KEY:-$$(secret SEAL_KEY)}" LINK_KEY="$${LINK_KEY:-$$(secret LINK_KEY)}" \
 	  OFFICER_KEY="$${OFFICER_KEY:-$$(secret OFFICER_KEY)}" JOURNAL_KEY="$${JOURNAL_KEY:-$$(secret JOURNAL_KEY)}"; \
 	export PUBLIC_URL="$${PUBLIC_URL:-http://127.0.0.1:$$HTTP_PORT}"; \
-	vssid migrate && exec honcho -e /dev/null start
+	$(BIN)/vssid migrate >/dev/null || exit; \
+	exec 3>&2 2>/dev/null; \
+	stop() { trap '' HUP INT TERM; kill $$(jobs -p); wait; exit $$1; }; \
+	trap 'stop 0' HUP INT TERM; \
+	port=$$HTTP_PORT; \
+	for process in $(PROCESSES); do \
+	  HTTP_PORT=$$port $(BIN)/vssid $${process/-/ } 2>&3 3>&- & port=$$((port + 1)); \
+	done; \
+	while [ $$(jobs -pr | wc -l) -eq $(words $(PROCESSES)) ]; do sleep 1; done; \
+	stop 1
 
 servers-named:
 	@[ -n "$$AMQP_URL" ] && [ -n "$$DATABASE_URL" ] || { \

@@ -1,9 +1,12 @@
 """`vssid dead`: events that failed on every attempt."""
 
 from collections.abc import Callable
+from datetime import UTC
 from typing import Any
 
 import click
+
+from shared.listing import json_option, print_rows, spaced
 
 
 @click.group()
@@ -26,27 +29,37 @@ def _dead_events() -> Any:
 
 
 def _chosen(queue: str | None, event_id: str | None) -> Callable[[Any], bool]:
-    return lambda event: (not queue or event.queue == queue) and (not event_id or event.event_id == event_id)
+    # an empty name, of a variable that is not set, is not the same as none
+    return lambda event: queue in (None, event.queue) and event_id in (None, event.event_id)
+
+
+def _check_found(count: int, queue: str | None, event_id: str | None) -> None:
+    """Refuse a queue or an id that no dead event has."""
+    named = f" with the id {event_id}" * (event_id is not None) + f" in the queue {queue}" * (queue is not None)
+    if named and not count:
+        raise click.ClickException(f"there is no dead event{named}; `vssid dead list` shows all")
 
 
 @dead.command("list")
-def list_dead() -> None:
+@json_option
+def list_dead(as_json: bool) -> None:
     """List dead events: queue, id, type, error, since when."""
-    from shared.messaging import topology
+    print_rows(map(_row, _dead_events().all()), as_json=as_json, text=spaced)
 
-    for event in _dead_events().all():
-        headers = event.headers
-        click.echo(
-            "  ".join(
-                (
-                    event.queue,
-                    event.event_id,
-                    topology.event_name(headers),
-                    str(headers.get("x-error", "parked after too many deliveries")),
-                    str(headers.get("x-failed-at", "")),
-                )
-            )
-        )
+
+def _row(event: Any) -> dict[str, str | None]:
+    from shared.language.clock import rfc3339
+    from shared.messaging import topology
+    from shared.messaging.dead_letters import failed_at
+
+    is_typed, at = topology.attribute(event.headers, topology.TYPE) is not None, failed_at(event.headers)
+    return {
+        "queue": event.queue,
+        "event_id": event.event_id,
+        "type": topology.event_name(event.headers) if is_typed else None,
+        "error": str(event.headers.get(topology.ERROR, "parked after too many deliveries")),
+        "failed_at": at and rfc3339(at.astimezone(UTC)),
+    }
 
 
 @dead.command("show")
@@ -57,7 +70,7 @@ def show_dead(event_id: str) -> None:
 
     found = [event for event in _dead_events().all() if event.event_id == event_id]
     if not found:
-        raise click.ClickException(f"no dead event has the id {event_id}")
+        raise click.ClickException(f"there is no dead event with the id {event_id}; `vssid dead list` shows all")
     for event in found:
         click.echo(orjson.dumps(event, option=orjson.OPT_INDENT_2, default=str).decode())
 
@@ -67,7 +80,9 @@ def show_dead(event_id: str) -> None:
 @click.option("--id", "event_id", help="only this event")
 def replay_dead(queue: str | None, event_id: str | None) -> None:
     """Put dead events back into their queues for new attempts; consumers are idempotent."""
-    click.echo(f"{_dead_events().replay(_chosen(queue, event_id))} events put back")
+    count = _dead_events().replay(_chosen(queue, event_id))
+    _check_found(count, queue, event_id)
+    click.echo(f"{count} events put back")
 
 
 @dead.command("drop")
@@ -76,4 +91,6 @@ def replay_dead(queue: str | None, event_id: str | None) -> None:
 @click.confirmation_option(prompt="Delete these events permanently?")
 def drop_dead(queue: str | None, event_id: str | None) -> None:
     """Delete dead events permanently."""
-    click.echo(f"{_dead_events().drop(_chosen(queue, event_id))} events deleted")
+    count = _dead_events().drop(_chosen(queue, event_id))
+    _check_found(count, queue, event_id)
+    click.echo(f"{count} events deleted")

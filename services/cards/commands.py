@@ -11,6 +11,7 @@ from services.cards import models
 from services.cards.domain import BEST_FIRST, Payer
 from shared.language.clock import utc_now, vietnam_day
 from shared.language.values import INSURANCE_CODE
+from shared.listing import json_option, print_rows
 from shared.storage.csv_rows import ImportFormat, Row, read_day
 from shared.storage.database import open_database
 from shared.storage.imports import import_file
@@ -54,12 +55,16 @@ def import_groups(file: Path) -> None:
 
 
 @groups.command("list")
-def list_groups() -> None:
+@json_option
+def list_groups(as_json: bool) -> None:
     """Show every group with its benefit level of today."""
     with open_database("cards", models.metadata).begin() as session:
         benefits = models.benefits_on(session, vietnam_day(utc_now()))
-    for code in sorted(benefits):
-        click.echo(f"{code}  {benefits[code].level}  {benefits[code].payer:<9}  {benefits[code].name}")
+    rows = [
+        {"group_code": code, "level": benefit.level, "payer": benefit.payer, "name": benefit.name}
+        for code, benefit in sorted(benefits.items())
+    ]
+    print_rows(rows, as_json=as_json, text="{group_code}  {level}  {payer:<9}  {name}".format_map)
 
 
 @levels.command("import")

@@ -25,6 +25,7 @@ from shared.settings import Settings
 
 SWEEP_SECONDS = 3600.0  # between two looks for dead events that are kept no longer
 COUNT_SECONDS = 60.0  # between two counts, and before the next look where the broker did not answer
+HELD_SECONDS = 0.3  # within which an event that somebody else only looked at is back in its queue
 
 log = logs.log(__name__)
 
@@ -110,14 +111,7 @@ class RabbitMqDeadLetters:
 
     def counts(self) -> dict[str, tuple[int, datetime | None]]:
         with blocking_channel(self._settings) as channel:
-            return {queue: self._count_of(channel, topology.dead_name(queue)) for queue in self._queues}
-
-    def _count_of(self, channel: Any, dead: str) -> tuple[int, datetime | None]:
-        count = int(channel.queue_declare(dead, passive=True).method.message_count)
-        if not count:
-            return 0, None
-        _, properties, _ = channel.basic_get(dead)  # not acknowledged, so it goes back
-        return count, failed_at(properties.headers or {}) if properties else None
+            return {queue: _count_of(channel, topology.dead_name(queue)) for queue in self._queues}
 
     def replay(self, chosen: Chosen) -> int:
         return self._settle(chosen, _publish)
@@ -136,8 +130,17 @@ class RabbitMqDeadLetters:
         return count
 
     def _events(self, channel: Any) -> Iterator[tuple[int, DeadEvent]]:
+        """Yield the dead events, in two looks: the broker hides from one what somebody else holds at that moment.
+
+        What is yielded stays with the channel, so the second look finds only what the first one missed.
+        """
+        yield from self._ready_events(channel)
+        channel.connection.sleep(HELD_SECONDS)
+        yield from self._ready_events(channel)
+
+    def _ready_events(self, channel: Any) -> Iterator[tuple[int, DeadEvent]]:
         for queue in self._queues:
-            for _ in range(self._count(topology.dead_name(queue))):
+            for _ in range(_ready_count(channel.connection, topology.dead_name(queue))):
                 method, properties, body = channel.basic_get(topology.dead_name(queue))
                 if method is None:
                     break
@@ -145,13 +148,27 @@ class RabbitMqDeadLetters:
                 event_id = str(topology.attribute(headers, topology.ID) or properties.message_id)
                 yield method.delivery_tag, DeadEvent(event_id, queue, headers, body.decode(errors="replace"))
 
-    def _count(self, name: str) -> int:
-        """Return how many events rest in a queue; asking for one that is missing costs the channel it is asked on."""
-        with blocking_channel(self._settings) as channel:
-            try:
-                return int(channel.queue_declare(name, passive=True).method.message_count)
-            except ChannelClosedByBroker:
-                return 0
+
+def _count_of(channel: Any, dead: str) -> tuple[int, datetime | None]:
+    count = int(channel.queue_declare(dead, passive=True).method.message_count)
+    if not count:
+        return 0, None
+    method, properties, _ = channel.basic_get(dead)
+    if method is None:
+        return count, None
+    channel.basic_nack(method.delivery_tag)  # back at once: nobody else sees it meanwhile
+    return count, failed_at(properties.headers or {})
+
+
+def _ready_count(connection: Any, name: str) -> int:
+    """Return how many events a queue has for whoever asks; asking for one that is missing costs the channel."""
+    channel = connection.channel()
+    try:
+        count = int(channel.queue_declare(name, passive=True).method.message_count)
+    except ChannelClosedByBroker:
+        return 0
+    channel.close()
+    return count
 
 
 def failed_at(headers: Mapping[str, Any]) -> datetime | None:

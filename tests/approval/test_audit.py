@@ -1,5 +1,6 @@
 """`vssid audit …`: verifying, printing and exporting the journal, with the secret key and without it."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -7,10 +8,12 @@ from click.testing import CliRunner
 
 from services.approval import models
 from services.approval.commands.journal import audit
+from services.approval.domain.officer import Officer
+from services.approval.domain.review import open_review
 from shared.storage.seals import new_key
 from shared.storage.signatures import Signer
 from tests.support.databases import service_database
-from tests.support.events import AT
+from tests.support.events import AT, declaration_submitted
 from tests.support.journal import fill, unprotect
 
 ROWS = 2 * (1 + 20) + 1
@@ -146,3 +149,47 @@ def test_whose_dossiers_an_officer_saw_is_answered_by_days_of_vietnam(database):
     assert len(listed("--officer", "canbo.khac", "--since", day)) == 10
     assert len(listed("--officer", "canbo.khac", "--until", day)) == 20
     assert listed("--officer", "canbo.khac", "--since", "2026-08-06") == []
+
+
+COLUMNS = ["sequence", "at", "officer", "act", "number", "detail", "address", "session_id", "request_id"]
+
+
+def test_rows_are_printed_for_programs(database):
+    code, lines = run("list", "--json")
+    rows = list(map(json.loads, lines))
+    assert (code, len(rows)) == (0, ROWS)
+    assert rows[0]["officer"] is None and rows[0]["address"] is None
+    shown = [["" if row[name] is None else str(row[name]) for name in COLUMNS] for row in rows]
+    assert (shown, [list(row) for row in rows]) == (listed(), [COLUMNS] * ROWS)
+
+
+def test_roots_and_keys_are_printed_for_programs(database, settings_used):
+    with database.begin() as session:
+        roots = models.roots(session)
+    code, lines = run("root", "--json")
+    assert (code, list(map(json.loads, lines))) == (0, [{**vars(root), "hash": root.hash or None} for root in roots])
+    assert json.loads(lines[0])["hash"] is None
+    code, lines = run("key", "--json")
+    assert (code, list(map(json.loads, lines))) == (
+        0,
+        [{"public_key": key} for key in Signer(settings_used).public_keys],
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--number", "2026-9999999"], "there is no declaration 2026-9999999; look at the number again"),
+        (["--officer", "khong.ai"], "there is no officer khong.ai; `vssid officer list` shows all"),
+    ],
+)
+def test_a_search_for_what_never_was_is_refused(database, words, said):
+    assert run("list", *words) == (1, [f"Error: {said}"])
+
+
+def test_a_search_that_finds_nothing_of_what_there_is_finds_nothing(database):
+    with database.begin() as session:
+        session.add(Officer("canbo.moi", "079", "officer", "hash"))
+        session.add(open_review(declaration_submitted(number="2026-0000777")))
+    assert run("list", "--officer", "canbo.moi", "--number", "2026-0000777") == (0, [])
+    assert run("list", "--officer", "canbo.mau", "--number", "2026-0000001", "--since", "2026-09-01") == (0, [])

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import unicodedata
 from dataclasses import replace
 from datetime import timedelta
@@ -159,6 +160,21 @@ def test_officers_are_listed_with_what_an_operator_asks_for(database):
     ]
 
 
+def test_officers_are_listed_for_programs(database):
+    add()
+    add("canbo.hai", "--agency", "079", "--role", "admin")
+    database.run(handlers.enrol, "canbo.hai", "sealed")
+    at = utc_now().replace(microsecond=0)
+    for _ in range(5):
+        database.run(handlers.begin_sign_in, NAME, ADDRESS, at=at)
+    locked = (at + timedelta(minutes=15)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    never = {"last_sign_in_at": None}
+    assert list(map(json.loads, run("list", "--json")[1].splitlines())) == [
+        {"username": "canbo.hai", "agency_code": "079", "role": "admin", "has_otp": True, "locked_until": None} | never,
+        {"username": NAME, "agency_code": "07921", "role": "officer", "has_otp": False, "locked_until": locked} | never,
+    ]
+
+
 def test_the_last_sign_in_is_listed(database):
     add()
     at = utc_now().replace(microsecond=0)
@@ -176,6 +192,17 @@ def test_sessions_are_listed_and_ended(database):
     assert run("sessions", "canbo.hai", "--end") == (0, "0 sessions ended\n")
     assert sessions(database) == [session_id_of(token_hash("token"))]
     assert run("sessions", NAME, "--end") == (0, f"{line}\n1 sessions ended\n")
+    assert sessions(database) == []
+
+
+def test_sessions_are_listed_for_programs_and_ended(database):
+    add()
+    sign_in(database)
+    columns = run("sessions")[1].rstrip("\n").split("\t")
+    row = dict(zip(["session_id", "username", "created_at", "last_used_at", "address"], columns, strict=True))
+    for words in (["sessions", "--json"], ["sessions", NAME, "--end", "--json"]):
+        code, output = run(*words)
+        assert (code, list(map(json.loads, output.splitlines()))) == (0, [row])
     assert sessions(database) == []
 
 
@@ -271,6 +298,11 @@ def test_the_matrix_is_printed_as_it_is_applied(database):
     assert [row["permission"] for row in rows] == list(Permission)
     for role in Role:
         assert {row["permission"] for row in rows if row[role] == "yes"} == PERMISSIONS[role]
+
+
+def test_the_matrix_is_printed_for_programs(database):
+    rows = list(map(json.loads, run("permissions", "--json")[1].splitlines()))
+    assert rows == [{"permission": one, **{role: one in PERMISSIONS[role] for role in Role}} for one in Permission]
 
 
 def test_an_officer_for_a_time_is_kept_until_then(database):

@@ -58,7 +58,7 @@ OWN = {
 RECORDS = {"CHANGELOG.md", "tests/architecture/test_names.py"}  # they list what was renamed
 CODE = ("shared", "services", "vssid", "tests")
 SUFFIXES = {".py", ".html", ".txt", ".mako", ".js", ".css", ".yml"}
-DOCUMENTS = ("*.md", "docs/**/*.md", "Makefile", "Procfile", "Dockerfile", "docker-compose.yml", ".env*")
+DOCUMENTS = ("*.md", "docs/**/*.md", "Makefile", "Dockerfile", "docker-compose.yml", ".env*")
 GENERATED = ("docs/events.md", "docs/asyncapi.json", "docs/openapi.json")  # they say what the code says
 
 

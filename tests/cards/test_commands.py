@@ -1,5 +1,6 @@
 """`vssid card …` on the real tables."""
 
+import json
 from datetime import date
 
 import pytest
@@ -107,3 +108,10 @@ def test_the_groups_are_listed_with_their_levels_of_today(run):
     assert answer.exit_code == 0
     assert "CN  2  supported  hộ cận nghèo" in answer.output.splitlines()
     assert len(answer.output.splitlines()) == 45
+
+
+def test_the_groups_are_listed_for_programs(run):
+    rows = [json.loads(line) for line in run("groups", "list", "--json").output.splitlines()]
+    assert {"group_code": "CN", "level": 2, "payer": "supported", "name": "hộ cận nghèo"} in rows
+    lines = [f"{row['group_code']}  {row['level']}  {row['payer']:<9}  {row['name']}" for row in rows]
+    assert lines == run("groups", "list").output.splitlines()

@@ -1,5 +1,6 @@
 """`vssid messages`, as an operator types it."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from services.notification.commands import messages
 from services.notification.domain.occasion import rejected
 from services.notification.domain.outcome import Rejected
 from services.notification.domain.retry import RetryPolicy
-from shared.language.clock import utc_now
+from shared.language.clock import rfc3339, utc_now
 from tests.support.events import declaration_rejected
 
 
@@ -41,6 +42,33 @@ def test_what_did_not_arrive_is_listed_without_saying_whose_it_is(type_in, faile
     assert "+84912345678" not in line
 
 
+def test_messages_are_listed_for_programs(type_in, failed):
+    (row,) = map(json.loads, type_in("list", "--json").output.splitlines())
+    assert row == {
+        "message_id": failed.message_id,
+        "state": "failed",
+        "channel": "sms",
+        "recipient": "+84•••••678",
+        "occasion": "declaration_rejected",
+        "number": "2026-0000001",
+        "attempts": 1,
+        "code": "twilio_21211",
+        "queued_at": rfc3339(failed.queued_at),
+    }
+    columns = [f"attempts={value}" if name == "attempts" else value for name, value in row.items()]
+    assert type_in("list").output == "  ".join(columns) + "\n"
+    (mail,) = map(json.loads, type_in("list", "--json", "--state", "queued").output.splitlines())
+    assert (mail["channel"], mail["code"], mail["attempts"]) == ("mail", None, 0)
+
+
+def test_a_recipient_of_whom_nothing_is_kept_is_null(type_in, failed, database):
+    with database.begin() as session:
+        (mail,) = handlers.list_messages(session, ["queued"], 10)
+        mail.cancel(utc_now())
+    (row,) = map(json.loads, type_in("list", "--json", "--state", "cancelled").output.splitlines())
+    assert (row["message_id"], row["recipient"]) == (mail.message_id, None)
+
+
 def test_other_states_are_listed_when_asked_for(type_in, failed):
     assert "t•••@vidu.example" in type_in("list", "--state", "queued").output
 
@@ -58,4 +86,6 @@ def test_a_waiting_message_is_made_due(type_in, failed, database):
 
 
 def test_a_message_that_is_not_there_is_said_so(type_in):
-    assert "there is no message nobody" in type_in("retry", "nobody").output
+    refused = type_in("retry", "nobody")
+    said = "Error: there is no message nobody; `vssid messages list --state queued` shows those that wait\n"
+    assert (refused.exit_code, refused.stdout, refused.stderr) == (1, "", said)

@@ -7,12 +7,15 @@ from functools import partial
 from pathlib import Path
 
 import click
+from sqlalchemy.orm import Session
 
 from services.approval import models
-from services.approval.domain.journal import BrokenJournal, Root, read_root
+from services.approval.domain.journal import BrokenJournal, Entry, Root, read_root
 from services.approval.handlers import journal
 from shared import settings
 from shared.language.clock import VIETNAM, rfc3339
+from shared.language.errors import NotFound
+from shared.listing import Row, json_option, print_rows, spaced
 from shared.storage import signatures
 from shared.storage.database import open_database
 
@@ -41,18 +44,23 @@ def verify_journal(roots: Path | None, keys: tuple[str, ...]) -> None:
 
 
 @audit.command("root")
-def print_roots() -> None:
+@json_option
+def print_roots(as_json: bool) -> None:
     """Print every signed root, to be kept elsewhere: day, row, hash, signature."""
     with open_database("approval", models.metadata).read() as session:
-        for root in models.roots(session):
-            click.echo(str(root))
+        rows = [{**vars(root), "hash": root.hash or None} for root in models.roots(session)]
+    print_rows(rows, as_json=as_json, text=_root_line)
+
+
+def _root_line(row: Row) -> str:
+    return str(Root(**{**row, "hash": row["hash"] or ""}))
 
 
 @audit.command("key")
-def print_public_keys() -> None:
+@json_option
+def print_public_keys(as_json: bool) -> None:
     """Print the public keys of JOURNAL_KEY, newest first: with them an auditor verifies without the secret."""
-    for key in _signer().public_keys:
-        click.echo(key)
+    print_rows([{"public_key": key} for key in _signer().public_keys], as_json=as_json, text=spaced)
 
 
 @audit.command("list")
@@ -61,8 +69,9 @@ def print_public_keys() -> None:
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="on this day of Vietnam or later")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="on this day of Vietnam or earlier")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+@json_option
 def list_entries(
-    number: str | None, username: str | None, since: datetime | None, until: datetime | None, limit: int
+    number: str | None, username: str | None, since: datetime | None, until: datetime | None, limit: int, as_json: bool
 ) -> None:
     """Print rows, newest first: sequence, time, officer, act, number, detail, address, session, request."""
     search = {
@@ -73,11 +82,42 @@ def list_entries(
         "limit": limit,
     }
     with open_database("approval", models.metadata).read() as session:
-        for one in models.entries_found(session, search)[:limit]:
-            click.echo(
-                f"{one.sequence}\t{rfc3339(one.at)}\t{one.officer}\t{one.act}\t{one.number}\t{one.detail}"
-                f"\t{one.address}\t{one.session_id}\t{one.request_id}"
-            )
+        found = models.entries_found(session, search)[:limit]
+        if not found:
+            _check_known(session, number, username)
+    print_rows(map(_row, found), as_json=as_json, text=_line)
+
+
+def _check_known(session: Session, number: str | None, username: str | None) -> None:
+    """Refuse a number or a name that never was: nothing found would look as if nobody had looked."""
+    try:
+        if number and not models.entries_found(session, {"number": number, "limit": 1}):
+            models.get_review(session, number)
+    except NotFound:
+        raise click.ClickException(f"there is no declaration {number}; look at the number again") from None
+    try:
+        if username and not models.entries_found(session, {"officer": username, "limit": 1}):
+            models.get_officer(session, username)
+    except NotFound:
+        raise click.ClickException(f"there is no officer {username}; `vssid officer list` shows all") from None
+
+
+def _row(one: Entry) -> dict[str, str | int | None]:
+    return {
+        "sequence": one.sequence,
+        "at": rfc3339(one.at),
+        "officer": one.officer or None,
+        "act": one.act,
+        "number": one.number or None,
+        "detail": one.detail or None,
+        "address": one.address or None,
+        "session_id": one.session_id or None,
+        "request_id": one.request_id or None,
+    }
+
+
+def _line(row: Row) -> str:
+    return "\t".join("" if value is None else str(value) for value in row.values())
 
 
 def _signer() -> signatures.Signer:

@@ -1,6 +1,5 @@
 """What operators do with officers: `vssid officer …`."""
 
-import csv
 import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -9,7 +8,15 @@ from typing import Any
 import click
 
 from services.approval import models
-from services.approval.domain.officer import PERMISSIONS, Officer, Permission, Role, new_otp_secret, otp_uri
+from services.approval.domain.officer import (
+    PERMISSIONS,
+    Officer,
+    OfficerSession,
+    Permission,
+    Role,
+    new_otp_secret,
+    otp_uri,
+)
 from services.approval.domain.password import weakness
 from services.approval.handlers import officer as handlers
 from services.approval.media import terminal_qr
@@ -18,6 +25,7 @@ from shared.language.clock import rfc3339, utc_now
 from shared.language.errors import NotFound
 from shared.language.text import UNPRINTABLE, has_category, tidy
 from shared.language.values import AGENCY_CODE
+from shared.listing import Row, json_option, print_rows, tabbed
 from shared.settings import Settings, SettingsError
 from shared.storage.database import Database, open_database
 from shared.storage.passwords import hash_password, normal_form
@@ -59,17 +67,28 @@ def add_officer(username: str, agency_code: str, role: str) -> None:
 
 
 @officer.command("list")
-def list_officers() -> None:
+@json_option
+def list_officers(as_json: bool) -> None:
     """List the officers: name, agency, role, authenticator, until when locked at some address, last sign-in."""
     database, at = _database(), utc_now()
     locks = database.query(models.locks, at)
-    for one in database.query(models.all_officers):
-        click.echo("\t".join(_row(one, locks.get(one.username))))
+    rows = [_row(one, locks.get(one.username)) for one in database.query(models.all_officers)]
+    print_rows(rows, as_json=as_json, text=_line)
 
 
-def _row(one: Officer, locked_until: datetime | None) -> list[str]:
-    otp = "otp" if one.has_otp else "-"
-    return [one.username, one.agency_code, one.role, otp, _time(locked_until), _time(one.last_sign_in_at)]
+def _row(one: Officer, locked_until: datetime | None) -> dict[str, Any]:
+    return {
+        "username": one.username,
+        "agency_code": one.agency_code,
+        "role": one.role,
+        "has_otp": one.has_otp,
+        "locked_until": locked_until and rfc3339(locked_until),
+        "last_sign_in_at": one.last_sign_in_at and rfc3339(one.last_sign_in_at),
+    }
+
+
+def _line(row: Row) -> str:
+    return tabbed({**row, "has_otp": "otp" if row["has_otp"] else None})
 
 
 @officer.command("remove")
@@ -118,23 +137,37 @@ def _seal(configured: Settings) -> Seal:
 @officer.command("sessions")
 @username_argument(required=False)
 @click.option("--end", is_flag=True, help="end those that are listed")
-def list_sessions(username: str | None, end: bool) -> None:
+@json_option
+def list_sessions(username: str | None, end: bool, as_json: bool) -> None:
     """List the sessions that run, of an officer or of all: id, name, since when, last used, from where."""
     running = _run(handlers.running_sessions, username, end=end, at=utc_now())
-    for one in running:
-        times = (_time(one.created_at), _time(one.last_used_at))
-        click.echo("\t".join([one.session_id, one.username, *times, one.address]))
-    if end:
+    print_rows(map(_session_row, running), as_json=as_json, text=tabbed)
+    if end and not as_json:
         click.echo(f"{len(running)} sessions ended")
 
 
+def _session_row(one: OfficerSession) -> dict[str, str]:
+    return {
+        "session_id": one.session_id,
+        "username": one.username,
+        "created_at": rfc3339(one.created_at),
+        "last_used_at": rfc3339(one.last_used_at),
+        "address": one.address,
+    }
+
+
 @officer.command("permissions")
-def show_permissions() -> None:
+@json_option
+def show_permissions(as_json: bool) -> None:
     """Print what each role may do, as CSV: a permission a line, a role a column."""
-    writer = csv.writer(sys.stdout)
-    writer.writerow(["permission", *Role])
-    for permission in Permission:
-        writer.writerow([permission, *("yes" if permission in PERMISSIONS[role] else "no" for role in Role)])
+    if not as_json:
+        click.echo(",".join(["permission", *Role]))
+    rows = [{"permission": one, **{str(role): one in PERMISSIONS[role] for role in Role}} for one in Permission]
+    print_rows(rows, as_json=as_json, text=_permission_line)
+
+
+def _permission_line(row: Row) -> str:
+    return ",".join([row["permission"], *("yes" if row[role] else "no" for role in Role)])
 
 
 def keep_officer(username: str, agency_code: str, role: str, password: str, lifetime: timedelta | None = None) -> None:
@@ -170,7 +203,3 @@ def _read_password(username: str) -> str:
     if fault is not None:
         raise click.ClickException(f"the password is refused: {fault}")
     return password
-
-
-def _time(at: datetime | None) -> str:
-    return "-" if at is None else rfc3339(at)
