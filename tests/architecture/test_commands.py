@@ -16,8 +16,8 @@ LISTS = {
     *("audit key", "audit list", "audit root", "card groups list", "dead list", "messages list"),
     *("officer list", "officer permissions", "officer sessions"),
 }
-# they print one thing, or what is JSON already, or what only developers ask for
-NO_LISTS = {"key", "dead show", "docs"}
+# they print one thing, what is JSON already, what only developers ask for, or what they did
+NO_LISTS = {"key", "dead show", "docs", "outbox replay"}
 
 
 def commands(group: click.Group = vssid, before: str = "") -> Iterator[tuple[str, click.Command]]:
