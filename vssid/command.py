@@ -94,9 +94,11 @@ def migrate() -> None:
 
     configured = settings.read()
     try:
-        startup.migrate(configured)
+        newer = startup.migrate(configured)
     except OperationalError as error:
         raise click.ClickException(f"the server at DATABASE_URL does not answer: {error.orig}") from None
+    if newer:
+        click.echo(f"databases of a newer version, whose tables stay as they are: {', '.join(newer)}")
     click.echo("every database is up to date" + ("" if configured.embedded else ", and every queue is declared"))
 
 

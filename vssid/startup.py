@@ -32,8 +32,11 @@ WRITTEN = ("*.db", "*.db-wal", "*.db-shm", "*.key", "vssid.log", "store", "outbo
 STATEFUL = tuple(name for name in SERVICES if importlib.util.find_spec(f"services.{name}.models"))
 
 
-def migrate(settings: Settings) -> None:
-    """Bring every service's database up to date, the list of agencies with it, and declare the queues of events."""
+def migrate(settings: Settings) -> list[str]:
+    """Bring every service's database up to date, the list of agencies with it, and declare the queues of events.
+
+    Returns the services whose databases a newer version has migrated; their tables stay as they are.
+    """
     # here, so that services and relay, which use the rest of this file, do not load alembic and other services
     from services.registration.commands import keep_starter_list
     from shared.storage import migrate as migrations
@@ -41,14 +44,17 @@ def migrate(settings: Settings) -> None:
 
     check_roles(settings, STATEFUL)
     close_files(settings)
-    for service in STATEFUL:
-        models = importlib.import_module(f"services.{service}.models")
-        migrations.upgrade(service, models.metadata, settings)
+    newer = [
+        service
+        for service in STATEFUL
+        if migrations.upgrade(service, importlib.import_module(f"services.{service}.models").metadata, settings)
+    ]
     keep_starter_list()
     if not settings.embedded:
         from shared.messaging.declarations import declare_on_broker
 
         declare_on_broker(settings, event_queues(settings))
+    return newer
 
 
 def close_files(settings: Settings) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from shared.settings import Settings
 from shared.storage.roles import owned_by_its_service, role_of
@@ -23,14 +25,32 @@ def configuration(service: str, url: str, metadata: sa.MetaData) -> Config:
     return config
 
 
-def upgrade(service: str, metadata: sa.MetaData, settings: Settings) -> None:
-    """Create the service's database, and its role, if they are missing, and bring it to the newest revision."""
+def upgrade(service: str, metadata: sa.MetaData, settings: Settings) -> bool:
+    """Create the service's database, and its role, if they are missing, and bring it to the newest revision.
+
+    A database of the next version is left as it is, for this version runs on it: that is the way back. Returns whether
+    it was one.
+    """
     url = settings.database(service)
     create_database(url)
     config = configuration(service, url, metadata)
     config.attributes["role"] = role_of(service, settings)
     with owned_by_its_service(service, settings):
+        if is_newer := _is_newer(config):
+            return is_newer
         command.upgrade(config, "head")
+    return False
+
+
+def _is_newer(config: Config) -> bool:
+    """Say whether a newer version has migrated the database, to a revision of a higher number than ours."""
+    newest = ScriptDirectory.from_config(config).get_current_head()
+    assert newest is not None
+    engine = sa.create_engine(config.attributes["url"])
+    with engine.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+    engine.dispose()
+    return current is not None and current > newest
 
 
 def create_database(url: str) -> None:

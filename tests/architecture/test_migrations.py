@@ -1,5 +1,6 @@
 """Every service's migrations make the tables that its models describe, and are numbered one after the other."""
 
+import ast
 import os
 import re
 import subprocess
@@ -14,6 +15,8 @@ from alembic import command
 from alembic.script import ScriptDirectory
 
 from shared.storage import migrate
+from tests.architecture.sources import calls
+from tests.support import released
 from vssid.startup import STATEFUL
 
 SERVICES = Path(import_module("services").__file__).parent
@@ -129,3 +132,129 @@ def test_a_position_of_the_outbox_is_given_once(service, settings):
             connection.execute(sa.delete(outbox))
     engine.dispose()
     assert given == [1, 2, 3]
+
+
+# Expand, then contract: while an upgrade is under way, and after it is undone, the release before runs on these tables.
+# What it needs goes in a migration with `contracts = "X.Y.Z"`, the newest release that no longer needs it.
+TAKING = ("drop_table", "drop_column", "rename_table", "drop_constraint")
+REFUSING = ("create_unique_constraint", "create_check_constraint", "create_foreign_key", "create_exclude_constraint")
+
+RENAMING = {"new_column_name", "type_"}
+
+
+def keeps_the_release_before(tree):
+    """Yield what in a migration the release before, or a table with many rows, cannot bear."""
+    created = {one.args[0].value for name, one in calls(tree) if name == "op.create_table"}
+    contracts = [node.value.value for node in tree.body if isinstance(node, ast.Assign) and is_named(node, "contracts")]
+    for name, call in calls(upgrade_of(tree)):
+        called = name.removeprefix("op.")
+        given = {keyword.arg: getattr(keyword.value, "value", None) for keyword in call.keywords}
+        if called in TAKING and contracts != [released.RELEASE]:
+            yield f"{called}: the release before needs it"
+        elif called in REFUSING and not created & {getattr(one, "value", None) for one in call.args}:
+            yield f"{called}: rows of the release before may break it"
+        elif called == "alter_column" and (
+            given.keys() & {"new_column_name", "type_"} or given.get("nullable") is False
+        ):
+            yield "alter_column: the release before knows it otherwise"
+        elif called == "add_column" and is_demanding(call.args[1]):
+            yield "add_column: the release before writes no value"
+        elif (
+            called == "create_index" and call.args[1].value not in created and not given.get("postgresql_concurrently")
+        ):
+            yield "create_index: nobody could write meanwhile"
+
+
+def upgrade_of(tree):
+    (function,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "upgrade")
+    return function
+
+
+def is_named(node, name):
+    return [target.id for target in node.targets if isinstance(target, ast.Name)] == [name]
+
+
+def is_demanding(column):
+    """Return whether a column takes no NULL and has no default of the server's."""
+    given = {keyword.arg: keyword.value for keyword in column.keywords}
+    takes_null = getattr(given.get("nullable"), "value", True)
+    return not takes_null and "server_default" not in given
+
+
+@every_service
+def test_the_release_before_runs_on_the_tables_of_every_later_migration(service):
+    for path in sorted((SERVICES / service / "migrations").glob("*.py")):
+        if path.name[:4] > released.NEWEST[service]:
+            assert list(keeps_the_release_before(ast.parse(path.read_text("utf-8")))) == [], path
+
+
+@pytest.mark.parametrize(
+    ("upgrade", "fault"),
+    [
+        ("op.drop_table('a')", "drop_table"),
+        ("op.drop_column('a', 'b')", "drop_column"),
+        ("op.rename_table('a', 'b')", "rename_table"),
+        ("op.drop_constraint('a', 'b')", "drop_constraint"),
+        ("op.alter_column('a', 'b', new_column_name='c')", "alter_column"),
+        ("op.alter_column('a', 'b', type_=sa.Text())", "alter_column"),
+        ("op.alter_column('a', 'b', nullable=False)", "alter_column"),
+        ("op.add_column('a', sa.Column('b', sa.Text, nullable=False))", "add_column"),
+        ("op.create_index('ix_a', 'a', ['b'])", "create_index"),
+        ("op.create_index('ix_a', 'a', ['b'], unique=True, postgresql_concurrently=True)", "create_index"),
+        ("op.create_unique_constraint('uq_a', 'a', ['b'])", "create_unique_constraint"),
+        ("op.create_check_constraint('ck_a', 'a', 'b > 0')", "create_check_constraint"),
+        ("op.alter_column('a', 'b', nullable=True)", None),
+        ("op.add_column('a', sa.Column('b', sa.Text))", None),
+        ("op.add_column('a', sa.Column('b', sa.Text, nullable=False, server_default=''))", None),
+        ("op.create_table('a', sa.Column('b')); op.create_index('ix_a', 'a', ['b'])", None),
+        ("op.create_index('ix_a', 'a', ['b'], postgresql_concurrently=True)", None),
+    ],
+)
+@pytest.mark.parametrize("contracts", ["", f"contracts = '{released.RELEASE}'\n", "contracts = '0.0.1'\n"])
+def test_what_the_release_before_could_not_bear_is_found(contracts, upgrade, fault):
+    tree = ast.parse(f"{contracts}def upgrade():\n    {upgrade}\ndef downgrade():\n    op.drop_table('z')")
+    is_allowed = released.RELEASE in contracts and fault in TAKING
+    expected = [] if fault is None or is_allowed else [fault]
+    assert [found.partition(":")[0] for found in keeps_the_release_before(tree)] == expected
+
+
+def test_a_later_version_has_nothing_to_do_for_an_older_one(either):
+    engine = migrated("cards", either)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    before = shape(engine)
+    assert migrate.upgrade("cards", metadata_of("cards"), either) is True
+    engine = sa.create_engine(either.database("cards"))
+    with engine.connect() as connection:
+        assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one() == "9999"
+    assert shape(engine) == before
+
+
+def test_an_up_to_date_database_is_not_a_newer_one(either):
+    migrated("cards", either).dispose()
+    assert migrate.upgrade("cards", metadata_of("cards"), either) is False
+
+
+INDEX = """
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "0001", None, None, None
+
+
+def upgrade():
+    op.execute("CREATE TABLE things (name text)")
+    with op.get_context().autocommit_block():
+        op.create_index("ix_things", "things", ["name"], postgresql_concurrently=True)
+"""
+
+
+def test_an_index_is_made_while_others_write(postgresql_settings, tmp_path):
+    (tmp_path / "0001_index.py").write_text(INDEX)
+    url = postgresql_settings.database("cards")
+    migrate.create_database(url)
+    configured = migrate.configuration("cards", url, sa.MetaData())
+    configured.set_main_option("version_locations", str(tmp_path))
+    command.upgrade(configured, "head")
+    engine = sa.create_engine(url)
+    assert [one["name"] for one in sa.inspect(engine).get_indexes("things")] == ["ix_things"]
+    engine.dispose()
