@@ -159,10 +159,11 @@ def keeps_the_release_before(tree):
             yield "alter_column: the release before knows it otherwise"
         elif called == "add_column" and is_demanding(call.args[1]):
             yield "add_column: the release before writes no value"
-        elif (
-            called == "create_index" and call.args[1].value not in created and not given.get("postgresql_concurrently")
-        ):
-            yield "create_index: nobody could write meanwhile"
+        elif called == "create_index" and call.args[1].value not in created:
+            if given.get("unique"):
+                yield "create_index: rows of the release before may break it"
+            elif not given.get("postgresql_concurrently"):
+                yield "create_index: nobody could write meanwhile"
 
 
 def upgrade_of(tree):
