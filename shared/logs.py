@@ -6,7 +6,7 @@ structlog carries the ids of the request through everything a worker does.
 import logging
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,11 @@ import orjson
 import structlog
 
 REQUEST_ID_LENGTH = 64
+# every line begins with these, as far as it has them, so that lines can be read below each other
+FIRST = ("timestamp", "level", "event", "service", "logger", "request_id", "event_id", "message_id")
+# These report what our own lines report, each connection that was lost for one, and some quote the address asked for.
+SILENT = ("nameko", "kombu", "amqp", "pika", "urllib3", "sqlalchemy.pool")
+LIBRARY_WARNED = "library_warned"
 
 _caller: ContextVar[str] = ContextVar("caller", default="")
 
@@ -39,34 +44,46 @@ def start(service: str, level: str = "INFO", file: Path | None = None) -> None:
         structlog.processors.format_exc_info,
         _without_values,
     ]
+    threshold = logging.getLevelNamesMapping()[level.upper()]
     # our own lines go straight out; those of libraries come by the standard library
     output = file.open("ab") if file else sys.stderr.buffer
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer(_json)],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        processors=[*shared, _ordered, structlog.processors.JSONRenderer(_json)],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.BytesLoggerFactory(output),
         cache_logger_on_first_use=True,
     )
     handler = logging.FileHandler(file, encoding="utf-8") if file else logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared, _of_library],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _ordered,
                 structlog.processors.JSONRenderer(lambda line, **_: _json(line).decode()),
             ],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
-    # These narrate every connection and every worker; our own lines say what an operator needs.
-    for noisy in ("nameko", "kombu", "amqp", "pika", "eventlet", "urllib3", "twilio", "fontTools", "fpdf"):
-        logging.getLogger(noisy).setLevel(logging.CRITICAL if noisy == "nameko" else logging.WARNING)
+    # a library's debug lines may quote a person's data, and what it calls an error need not be one of ours
+    root.setLevel(logging.WARNING if threshold <= logging.WARNING else logging.CRITICAL)
+    for name in SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _json(line: Any, **_: Any) -> bytes:
     return orjson.dumps(line, default=str)
+
+
+def _of_library(_: Any, __: str, line: MutableMapping[str, Any]) -> dict[str, Any]:
+    """Make a library's record a line of ours: what it says is no event that somebody could look for."""
+    return {**line, "event": LIBRARY_WARNED, "level": "warning", "message": line["event"]}
+
+
+def _ordered(_: Any, __: str, line: MutableMapping[str, Any]) -> dict[str, Any]:
+    exception = {"exception": line.pop("exception")} if "exception" in line else {}
+    return {**{key: line.pop(key) for key in FIRST if key in line}, **line, **exception}
 
 
 def _without_values(_: Any, __: str, line: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ marshmallow does the checking, and nothing on top of it: it is here anyway, pyda
 
 import base64
 import ipaddress
-import math
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -38,10 +37,17 @@ PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")  # RFC 6750, section 2.1
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 SHORTEST_LINK_KEY = 16  # characters
+# what PostgreSQL, RabbitMQ and Python can all count, in milliseconds and in microseconds
+MOST_SECONDS, MOST_DAYS = 1_000_000, 36_500
 
 
 class SettingsError(Exception):
     """A setting cannot be used; the message names it and says what it takes."""
+
+
+def cannot_listen(host: str, port: int, error: OSError) -> SettingsError:
+    """Return what is said where nothing can listen at HTTP_HOST and HTTP_PORT."""
+    return SettingsError(f"cannot listen at HTTP_HOST={host!r}, HTTP_PORT={port}: {error.strerror}; name another")
 
 
 @dataclass(frozen=True)
@@ -56,8 +62,13 @@ def whole(least: int, most: int) -> Takes:
     return Takes(f"a whole number from {least} to {most}", ma.fields.Integer(validate=Range(least, most)))
 
 
-def above_zero(words: str) -> Takes:
-    return Takes(f"{words} above 0", ma.fields.Float(allow_nan=False, validate=Range(0, min_inclusive=False)))
+def above_zero(words: str, most: int) -> Takes:
+    within = Range(0, most, min_inclusive=False)
+    return Takes(f"{words} above 0, at most {most}", ma.fields.Float(allow_nan=False, validate=within))
+
+
+def seconds() -> Takes:
+    return above_zero("seconds", MOST_SECONDS)
 
 
 def switch() -> Takes:
@@ -98,13 +109,15 @@ def is_match(pattern: re.Pattern[str], value: str) -> bool:
 
 
 def is_url(schemes: tuple[str, ...], value: str) -> bool:
-    """Say whether ``value`` is a URL of one of the schemes, with a host where the scheme has one."""
+    """Say whether ``value`` is a URL of one of the schemes, with a host where the scheme needs one."""
     try:
         parts = urlsplit(value)
         _ = parts.port  # reading it refuses what is not a number up to 65535
     except ValueError:
         return False
-    return parts.scheme in schemes and bool(parts.hostname or parts.scheme in WITHOUT_HOST)
+    if parts.hostname is None:
+        return parts.scheme in schemes and parts.scheme in WITHOUT_HOST
+    return parts.scheme in schemes and (is_host(parts.hostname) or parts.scheme in ("file", *DATABASES))
 
 
 def is_base_url(value: str) -> bool:
@@ -133,7 +146,7 @@ def is_sender(value: str) -> bool:
 
 def are_delays(value: str) -> bool:
     try:
-        return all(0 <= delay < math.inf for delay in _numbers(value))
+        return all(0 <= delay <= MOST_SECONDS for delay in _numbers(value))
     except ValueError:
         return False
 
@@ -261,9 +274,9 @@ class Settings:
         "messages a day, after which those that anybody can cause wait for the next",
         whole(1, 1_000_000_000),
     )
-    carrier_timeout: float = setting(10.0, "seconds a carrier of messages has to answer", above_zero("seconds"))
+    carrier_timeout: float = setting(10.0, "seconds a carrier of messages has to answer", seconds())
     settle_after: float = setting(
-        60.0, "seconds before a message of unknown outcome is looked up at its carrier", above_zero("seconds")
+        60.0, "seconds before a message of unknown outcome is looked up at its carrier", seconds()
     )
 
     register_url: str = setting(
@@ -278,7 +291,7 @@ class Settings:
         matching("letters, digits and - . _ ~ + / =", TOKEN),
         secret=True,
     )
-    register_timeout: float = setting(3.0, "seconds the household register has to answer", above_zero("seconds"))
+    register_timeout: float = setting(3.0, "seconds the household register has to answer", seconds())
 
     seal_key: str = setting(
         "",
@@ -330,26 +343,24 @@ class Settings:
     retry_delays: str = setting(
         "5,30,120,600,3600",
         "seconds a failed event waits before each new attempt",
-        text("seconds with a comma between two, such as 5,30,120", are_delays),
+        text(f"seconds, at most {MOST_SECONDS}, with a comma between two, such as 5,30,120", are_delays),
     )
-    rpc_deadline: float = setting(1.8, "seconds a service has to answer the gateway", above_zero("seconds"))
+    rpc_deadline: float = setting(1.8, "seconds a service has to answer the gateway", seconds())
     workers: int = setting(8, "events and calls one process works on at once", whole(1, 1000))
     gateway_workers: int = setting(
         256, "requests one gateway works on at once; more are turned away with 503", whole(1, 100_000)
     )
-    database_timeout: float = setting(
-        1.5, "seconds a statement, a lock or a free connection may take", above_zero("seconds")
-    )
-    declaration_days: float = setting(10.0, "days an undecided declaration lives (S59)", above_zero("days"))
+    database_timeout: float = setting(1.5, "seconds a statement, a lock or a free connection may take", seconds())
+    declaration_days: float = setting(10.0, "days an undecided declaration lives (S59)", above_zero("days", MOST_DAYS))
     retention_days: str = setting(
         "90",
         "days a decided declaration keeps its data and pictures, and for each kind that differs: 90,child=30",
         text("days above 0, and kind=days after a comma where a kind differs", is_retention),
     )
     message_days: int = setting(
-        90, "days after which what was sent is forgotten: when, and to which masked number", whole(30, 36500)
+        90, "days after which what was sent is forgotten: when, and to which masked number", whole(30, MOST_DAYS)
     )
-    timer_seconds: float = setting(20.0, "seconds between two runs of a timer", above_zero("seconds"))
+    timer_seconds: float = setting(20.0, "seconds between two runs of a timer", seconds())
     log_level: str = setting("INFO", "DEBUG, INFO, WARNING or ERROR", choice(*LEVELS))
 
     @cached_property

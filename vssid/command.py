@@ -60,26 +60,27 @@ def main() -> None:
     """
     os.umask(0o077)
     warnings.filterwarnings("ignore", message="(?s).*Eventlet is deprecated.*")
-    from shared.language.errors import Problem
+    from shared.language.errors import Problem, reason_of
     from shared.settings import SettingsError
 
     try:
         vssid()
     except (SettingsError, Problem) as problem:
-        _end(str(problem), getattr(problem, "details", {}).get("dependency"))
+        _end(str(problem), getattr(problem, "details", {}).get("dependency"), reason_of(problem))
     except OSError as error:
         if error.filename is None:  # not about a file of ours
             raise
         _end(f"{error.filename}: {error.strerror}")
 
 
-def _end(fault: str, dependency: str | None = None) -> NoReturn:
+def _end(fault: str, dependency: str | None = None, reason: str = "") -> NoReturn:
     """End with one line, which names the server that does not answer."""
     if dependency is not None:
         name = SERVERS.get(dependency, "")
         parts = urlsplit(os.environ.get(name, ""))
-        where = f" at {parts.hostname}:{parts.port}" if parts.hostname and parts.port else ""
-        fault += f": {dependency}{where} does not answer, look at {name or 'its URL'} and its log"
+        where = f" at {parts.netloc.rpartition('@')[2]}" if parts.netloc else ""
+        place = f"{name} and its log" if where else "VAR_DIR"
+        fault = f"{dependency}{where} does not answer, look at {place}: {reason}"
     click.echo(f"vssid: {fault}", err=True)
     sys.exit(2)
 
@@ -90,13 +91,15 @@ def migrate() -> None:
     from sqlalchemy.exc import OperationalError
 
     from shared import settings
+    from shared.language.errors import reason_of
     from vssid import startup
 
     configured = settings.read()
     try:
         newer = startup.migrate(configured)
     except OperationalError as error:
-        raise click.ClickException(f"the server at DATABASE_URL does not answer: {error.orig}") from None
+        where = "server at DATABASE_URL" if configured.database_url else f"database under {configured.folder}"
+        raise click.ClickException(f"the {where} does not answer: {reason_of(error)}") from None
     if newer:
         click.echo(f"databases of a newer version, whose tables stay as they are: {', '.join(newer)}")
     click.echo("every database is up to date" + ("" if configured.embedded else ", and every queue is declared"))

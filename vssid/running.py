@@ -5,11 +5,12 @@ what it needs by itself.
 """
 
 import fcntl
+import io
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -171,11 +172,8 @@ def embedded_system(
 
 def start(runner: Any) -> None:
     """Start the services; an error while they start is raised here, and not printed by eventlet as well."""
-    from eventlet.debug import hub_exceptions
-
-    hub_exceptions(False)
-    runner.start()
-    hub_exceptions(True)
+    with redirect_stderr(io.StringIO()):  # log lines go to the stream itself
+        runner.start()
 
 
 def stop_on_signal(stop: Callable[[], None]) -> None:

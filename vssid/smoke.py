@@ -42,8 +42,13 @@ def prepare_smoke(seed: int, count: int) -> None:
 
 
 @smoke.command("run")
-@click.option("--url", default="http://127.0.0.1:8000", help="the gateway")
-@click.option("--inbox", default="http://127.0.0.1:8025", help="Mailpit, where messages arrive")
+@click.option("--url", envvar="GATEWAY_URL", default="http://127.0.0.1:8000", help="the gateway (GATEWAY_URL)")
+@click.option(
+    "--inbox",
+    envvar="INBOX_URL",  # not a word of the command: everybody on the machine may read those
+    default="http://127.0.0.1:8025",
+    help="Mailpit, where messages arrive, with user and password (INBOX_URL)",
+)
 @click.option("--seed", type=int, required=True)
 @click.option("--count", default=1)
 def run_smoke(url: str, inbox: str, seed: int, count: int) -> None:

@@ -17,7 +17,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from services import SERVICES
 from shared import logs
 from shared.operations import States, wsgi_application
-from shared.settings import Settings
+from shared.settings import Settings, cannot_listen
 
 # which methods hear which events, for those who have to name the queues and load none of the services: `make docs`
 LISTENERS = Path(__file__).with_name("listeners.json")
@@ -137,7 +137,11 @@ def with_keys(settings: Settings) -> Settings:
 
 def serve_operations(settings: Settings, states: States) -> None:
     """Answer operators for a process that is no service, in a thread of its own."""
-    server = make_server(settings.http_host, settings.http_port, wsgi_application(states), Threaded, Silent)
+    host, port = settings.http_host, settings.http_port
+    try:
+        server = make_server(host, port, wsgi_application(states), Threaded, Silent)
+    except OSError as error:
+        raise cannot_listen(host, port, error) from None
     threading.Thread(target=server.serve_forever, daemon=True, name="operations").start()
 
 

@@ -15,6 +15,7 @@ from eventlet.semaphore import Semaphore
 from kombu.exceptions import OperationalError
 
 from shared import logs
+from shared.language.errors import reason_of
 
 SEND_SECONDS = 5.0  # a broker that takes nothing for so long is as good as disconnected
 HEARTBEAT_SECONDS = 10  # a frozen broker is given up after two of them
@@ -97,7 +98,8 @@ class BrokerConnection:
             self._consume()
         except errors as error:
             if not self._stopping:
-                log.warning("broker_lost", connection=self._name, error=type(error).__name__)
+                reason = f"{self._connection.host}: {reason_of(error)}"
+                log.warning("broker_lost", connection=self._name, error=type(error).__name__, reason=reason)
         except Exception:
             # raised further, it would end the whole process; a new connection mends every other trouble
             log.exception("connection_failed", connection=self._name)

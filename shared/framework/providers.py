@@ -9,7 +9,9 @@ from eventlet import tpool
 from eventlet.semaphore import Semaphore
 from nameko.extensions import DependencyProvider
 
+from shared import logs
 from shared.framework.isolated import IsolatedWork
+from shared.language.errors import Unavailable, reason_of
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from shared.storage.seals import Seal
 
 Result = TypeVar("Result")
+
+log = logs.log(__name__)
 
 
 def in_thread(act: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
@@ -46,6 +50,16 @@ class DatabaseProvider(DependencyProvider):
         settings = self.container.config["SETTINGS"]
         url = settings.database(self.container.service_name)
         self.database = Database(self.metadata, url, settings, guard=Semaphore())
+
+    def start(self) -> None:
+        self.container.spawn_managed_thread(self._look)
+
+    def _look(self) -> None:
+        """Say at once where no database answers: a service that waits for an event would not notice until then."""
+        try:
+            self.check()
+        except Unavailable as error:
+            log.warning("database_unavailable", reason=reason_of(error))
 
     def get_dependency(self, worker_ctx: Any) -> "Database":
         return self.database

@@ -20,6 +20,7 @@ from nameko.web.server import HttpOnlyProtocol, WebServer
 
 from shared import logs, metrics
 from shared.language.errors import FieldError, Invalid, Problem, Unavailable
+from shared.settings import cannot_listen
 
 SOCKET_SECONDS = 15  # a caller who sends nothing, or reads nothing, for so long is disconnected
 IDLE_SECONDS = 15.0  # before the first byte of a request, and of the next on the same connection
@@ -278,9 +279,12 @@ def listening_socket(host: str, port: int) -> Any:
     """Return a socket that listens; a port that another process listens on is an error, and not shared with it.
 
     Raises:
-        OSError: the port is taken, or the address is not this machine's.
+        SettingsError: the port is taken, or the address is not this machine's.
     """
-    sock = eventlet.listen((host, port), backlog=BACKLOG, reuse_port=False)
+    try:
+        sock = eventlet.listen((host, port), backlog=BACKLOG, reuse_port=False)
+    except OSError as error:
+        raise cannot_listen(host, port, error) from None
     sock.settimeout(None)
     return sock
 

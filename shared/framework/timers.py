@@ -7,6 +7,7 @@ import eventlet
 from nameko.timer import Timer
 
 from shared import logs
+from shared.language.errors import Unavailable, reason_of
 
 log = logs.log(__name__)
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -33,7 +34,11 @@ class Every(Timer):
                 return
 
     def handle_result(self, worker_ctx: Any, result: Any, exc_info: Any) -> tuple[Any, Any]:
-        if exc_info:
+        error = exc_info[1] if exc_info else None
+        if isinstance(error, Unavailable):
+            dependency = error.details.get("dependency")
+            log.warning("timer_waits", timer=self.method_name, dependency=dependency, reason=reason_of(error))
+        elif error is not None:
             log.error("timer_failed", timer=self.method_name, exc_info=exc_info)
         super().handle_result(worker_ctx, result, exc_info)
         return result, exc_info

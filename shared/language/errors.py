@@ -21,6 +21,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
+LONGEST_REASON = 200  # characters
+
 
 @dataclasses.dataclass(frozen=True)
 class FieldError:
@@ -132,6 +134,12 @@ KINDS = {
         Unavailable,
     )
 }
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the first line of what stood behind an error: of a server that does not answer, where it is and why."""
+    cause = error.__cause__ or error
+    return str(cause).partition("\n")[0][:LONGEST_REASON] or type(cause).__name__
 
 
 def to_wire(problem: Problem) -> dict[str, Any]:

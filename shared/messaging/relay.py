@@ -18,7 +18,7 @@ from pika.exceptions import AMQPError
 
 from shared import logs, metrics
 from shared.language.clock import utc_now
-from shared.language.errors import Unavailable
+from shared.language.errors import Unavailable, reason_of
 from shared.language.retention import ANNOUNCED_LIFETIME
 from shared.messaging import codec, topology
 from shared.messaging.declarations import declare, declare_exchange, has_exchange
@@ -68,16 +68,17 @@ class ConfirmingPublisher:
         self._open, self._gone = threading.Event(), threading.Event()
         self._batch: Batch | None = None
         self._tag = 0
+        self._why: BaseException | None = None
         self._connection = pika.SelectConnection(
             parameters,
             on_open_callback=lambda connection: connection.channel(on_open_callback=self._on_channel),
-            on_open_error_callback=lambda *_: self._end(),
-            on_close_callback=lambda *_: self._end(),
+            on_open_error_callback=lambda _, error: self._end(error),
+            on_close_callback=lambda _, error: self._end(error),
         )
         threading.Thread(target=self._run, daemon=True, name="publisher").start()
         if not self._open.wait(OPEN_SECONDS) or self._gone.is_set():
             self.close()
-            raise BrokerUnresponsive("no connection")
+            raise BrokerUnresponsive(f"no connection to {parameters.host}:{parameters.port}: {self._why!r}")
 
     def _run(self) -> None:
         try:
@@ -86,7 +87,8 @@ class ConfirmingPublisher:
             self._end()
             self._connection.ioloop.close()  # or its descriptors stay: three for each connection that was lost
 
-    def _end(self) -> None:
+    def _end(self, why: BaseException | None = None) -> None:
+        self._why = self._why or why
         self._gone.set()
         self._open.set()  # who waits for the connection learns at once that there will be none
         if self._batch is not None:
@@ -227,7 +229,7 @@ class OutboxRelay(threading.Thread):
         self.state = state
 
     def _recover(self, dependency: str, error: Exception) -> None:
-        log.warning("relay_waits", outbox=self.service, dependency=dependency, error=type(error).__name__)
+        log.warning("relay_waits", outbox=self.service, dependency=dependency, reason=reason_of(error))
         self._set_state(f"{dependency} unavailable")
         if dependency == "broker":
             self._close_publisher()

@@ -15,8 +15,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, registry
 
-from shared.language.errors import Unavailable
-from shared.settings import Settings
+from shared.language.errors import Unavailable, reason_of
+from shared.settings import Settings, SettingsError
 from shared.settings import read as read_settings
 from shared.storage import idempotency
 from shared.storage.columns import insert_on
@@ -246,7 +246,7 @@ def make_engine(
         return engine
     milliseconds = int(settings.database_timeout * 1000)
     return sa.create_engine(
-        url,
+        checked(url),
         **options,
         hide_parameters=True,
         json_serializer=_json,
@@ -265,6 +265,23 @@ def make_engine(
             "tcp_user_timeout": 5000,
         },
     )
+
+
+def checked(url: str) -> sa.URL:
+    """Return a URL that the driver can read.
+
+    Raises:
+        SettingsError: what stands behind its question mark is no option.
+    """
+    from psycopg2 import Error  # here, so that the embedded system does not load the driver
+    from psycopg2.extensions import make_dsn
+
+    parsed = sa.make_url(url)
+    try:
+        make_dsn(**parsed.translate_connect_args(username="user", database="dbname"), **parsed.query)
+    except Error as error:
+        raise SettingsError(f"DATABASE_URL is not usable: {reason_of(error)}") from None
+    return parsed
 
 
 def _json(value: Any) -> str:

@@ -4,25 +4,33 @@ obstore and not fsspec: fsspec reaches S3 over an asyncio thread that eventlet's
 (docs/decisions/0002).
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import from_url
 
-from shared.language.errors import Unavailable
+from shared.language.errors import Unavailable, reason_of
+from shared.settings import SettingsError
 
 
 class FileStore:
     """Files by key; a key is ``folder/name.suffix``, made by us and never by a caller.
 
-    A store that is full or out of reach raises `Unavailable`, whatever was asked of it.
+    A store that is full or out of reach raises `Unavailable`, whatever was asked of it; one that can never be used,
+    `SettingsError` when it is made.
     """
 
     def __init__(self, url: str) -> None:
-        self._files = from_url(url, mkdir=True) if url.startswith("file:") else from_url(url)
+        try:
+            self._files = _folder(url) if url.startswith("file:") else from_url(url)
+        except (BaseError, OSError, ValueError) as error:
+            raise SettingsError(f"STORE_URL={url!r} is not usable: {reason_of(error)}") from None
 
     def put(self, key: str, data: bytes) -> None:
         """Keep ``data`` under ``key``; a half-written file is never seen under its name."""
@@ -52,6 +60,13 @@ class FileStore:
     def check(self) -> None:
         """Raise Unavailable when nothing can be kept here; a byte, because a full disk still takes an empty file."""
         self.put("ready", b"1")
+
+
+def _folder(url: str) -> Any:
+    files, path = from_url(url, mkdir=True), unquote(urlsplit(url).path)
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise PermissionError(f"{path} cannot be written")
+    return files
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from shared.settings import Settings
+from shared.storage.database import checked
 from shared.storage.roles import owned_by_its_service, role_of
 
 HERE = Path(__file__).parent
@@ -32,7 +33,8 @@ def upgrade(service: str, metadata: sa.MetaData, settings: Settings) -> bool:
     it was one.
     """
     url = settings.database(service)
-    create_database(url)
+    if settings.database_url:
+        create_database(checked(url))
     config = configuration(service, url, metadata)
     config.attributes["role"] = role_of(service, settings)
     with owned_by_its_service(service, settings):
@@ -53,11 +55,8 @@ def _is_newer(config: Config) -> bool:
     return current is not None and current > newest
 
 
-def create_database(url: str) -> None:
+def create_database(target: sa.URL) -> None:
     """Create a PostgreSQL database that does not exist yet; several may try at once."""
-    target = sa.make_url(url)
-    if target.get_backend_name() != "postgresql":
-        return
     engine = sa.create_engine(target.set(database="postgres"), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         known = sa.text("SELECT 1 FROM pg_database WHERE datname = :name")

@@ -6,6 +6,8 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
+from shared.logs import LIBRARY_WARNED
+
 ROOT = Path(import_module("services").__file__ or "").parents[1]
 LEVELS = ("debug", "info", "warning", "error", "exception", "critical")
 
@@ -59,5 +61,6 @@ def _chosen_levels(tree: ast.Module) -> Iterator[tuple[str, ast.Assign]]:
 
 
 def log_events() -> set[str]:
-    """Return every static event name."""
-    return {call.args[0].value for _, call in log_calls() if call.args and isinstance(call.args[0], ast.Constant)}
+    """Return every static event name, that of libraries' lines among them."""
+    called = {call.args[0].value for _, call in log_calls() if call.args and isinstance(call.args[0], ast.Constant)}
+    return called | {LIBRARY_WARNED}

@@ -20,6 +20,8 @@ CONTAINERS = yaml.safe_load(COMPOSE)["services"]
 CAPABILITIES = {"postgres": ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]}
 PINNED = re.compile(r".+:v?\d+\.\d+(\.\d+)?(-[a-z]+)?")
 SECRET = re.compile(r"\$\{([A-Z_]*(?:PASSWORD|KEY)[A-Z_]*)")
+PASSWORD = "${MAILPIT_PASSWORD:?run make up, it completes .env with fresh secrets}"
+READING = f"http://vssid:{PASSWORD}@mailpit:8025"
 STATEFUL = ("registration", "approval", "notification", "cards")
 
 
@@ -72,21 +74,34 @@ def test_each_secret_goes_to_those_who_need_it():
         | {one for one in own(*STATEFUL, "relay") if "DATABASE" in one},
         "registration": {*own("registration"), "SEAL_KEY"},
         "approval": own("approval") | {"OFFICER_KEY", "JOURNAL_KEY"},
-        "notification": {*own("notification"), "SEAL_KEY"},
+        "notification": {*own("notification"), "SEAL_KEY", "MAILPIT_PASSWORD"},
+        "mailpit": {"MAILPIT_PASSWORD"},
+        "smoke": {"MAILPIT_PASSWORD"},
         "cards": own("cards"),
         "gateway": {"BROKER_PASSWORD_GATEWAY", "LINK_KEY"},
         "relay": own("relay"),
     }
 
 
-def test_the_gateway_has_no_way_to_the_databases_and_only_notification_one_to_the_inbox():
+def test_the_inbox_asks_for_a_password_and_who_reads_it_has_it():
+    assert CONTAINERS["mailpit"]["environment"]["MP_UI_AUTH"] == f"vssid:{PASSWORD}"
+    assert CONTAINERS["smoke"]["environment"]["INBOX_URL"] == READING
+    for name in ("SMS_URL", "MAIL_URL"):
+        assert f"?lookup={READING}}}" in CONTAINERS["notification"]["environment"][name]
+
+
+def test_what_starts_with_make_up_is_all_but_the_smoke_run():
+    assert {name for name, one in CONTAINERS.items() if "profiles" in one} == {"smoke"}
+
+
+def test_the_gateway_has_no_way_to_the_databases_and_only_those_who_read_it_one_to_the_inbox():
     members = {
         network: {name for name, one in CONTAINERS.items() if network in one.get("networks", ())}
         for network in ("database", "mail")
     }
     assert members == {
         "database": {"postgres", "migrate", *STATEFUL, "relay"},
-        "mail": {"mailpit", "notification"},
+        "mail": {"mailpit", "notification", "smoke"},
     }
 
 

@@ -47,7 +47,8 @@ def migrated(service, settings):
 def described(service, settings):
     """The same service's tables made from its models, in a database beside."""
     engine = sa.create_engine(settings.database("described"))
-    migrate.create_database(settings.database("described"))
+    if settings.database_url:
+        migrate.create_database(sa.make_url(settings.database("described")))
     metadata_of(service).create_all(engine)
     return engine
 

@@ -25,7 +25,7 @@ COMPOSE_ONLY = (
     *("POSTGRES_PASSWORD", "HTTPS_HOST", "HTTPS_PORT", "CERTIFICATE_DIR"),
     *(f"DATABASE_PASSWORD_{name.upper()}" for name in (*STATEFUL, "relay")),
     *(f"BROKER_PASSWORD_{name.upper()}" for name in ("administrator", *SERVICES, "relay")),
-    *("MAILPIT_PORT", "RABBITMQ_CONSOLE_PORT"),
+    *("MAILPIT_PASSWORD", "MAILPIT_PORT", "RABBITMQ_CONSOLE_PORT"),
 )
 SETTINGS = {one.name: one for one in dataclasses.fields(Settings)}
 NAMES = [name.upper() for name in SETTINGS]

@@ -1,5 +1,7 @@
 """Services and the broker fail: what needs them answers 503, nothing else notices, and work goes on afterwards."""
 
+import json
+import re
 import signal
 from datetime import timedelta
 from pathlib import Path
@@ -9,8 +11,10 @@ import pytest
 import requests
 
 from shared.language.clock import utc_now
+from shared.logs import LIBRARY_WARNED
 from shared.messaging import topology
 from shared.messaging.dead_letters import RabbitMqDeadLetters
+from tests.support.documents import documented_log_events
 from tests.support.processes import STOPS_WITHIN
 from tests.support.waiting import until
 from vssid.smoke import AGENCY
@@ -146,3 +150,45 @@ def test_a_poison_event_is_dead_after_its_last_attempt_while_others_flow(system)
     until(system.dead, "the poison is dead again")
     assert system.command("dead", "drop", "--id", "poison-1", "--yes") == "1 events deleted\n"
     assert system.dead() == []
+
+
+def test_every_line_of_every_log_is_an_event_of_ours_also_in_an_outage(system):
+    """What libraries write about it is not among them: `"level":"error"` finds what an operator has to look at."""
+    marks = {name: system.log_of(name).stat().st_size for name in system.processes}
+    for server in (system.broker, system.database):
+        server.cut()
+        until(lambda: system.answers("relay", "/readyz") == 503, "the relay knows that a server does not answer")
+        until(lambda: system.answers("registration", "/readyz") == 503, "and so does a service")
+        server.heal()
+        for name in system.processes:
+            system.until_ready(name)
+
+    written = {name: system.log_of(name).read_text("utf-8").splitlines() for name in system.processes}
+    lines = [json.loads(line) for one in written.values() for line in one]
+    assert {line["event"] for line in lines} - documented_log_events() == set()
+    assert [line for line in lines if line["event"] == LIBRARY_WARNED] == []
+    during = [
+        json.loads(line)
+        for name, mark in marks.items()
+        for line in system.log_of(name).read_bytes()[mark:].decode().splitlines()
+    ]
+    assert {"relay_waits", "broker_lost", "timer_waits"} <= {line["event"] for line in during}
+    assert {line["level"] for line in during if line["service"] == "relay"} == {"info", "warning"}
+
+
+def test_a_relay_that_the_broker_turns_away_says_who_did_and_nothing_else(system):
+    """A wrong password: RabbitMQ closes the connection in the middle of the handshake."""
+    strangers = re.sub(r"//[^@]*@", "//nobody:mat-khau@", system.environment["AMQP_URL"])
+    as_before = system.environment_of
+    system.environment_of = lambda _: {**system.environment, "AMQP_URL": strangers}
+    try:
+        system.start("relay.2")
+        until(lambda: "relay_waits" in system.log_of("relay.2").read_text("utf-8"), "the relay waits for the broker")
+        system.kill("relay.2")
+    finally:
+        system.environment_of = as_before
+        del system.processes["relay.2"]
+    lines = [json.loads(line) for line in system.log_of("relay.2").read_text("utf-8").splitlines()]
+    assert {line["event"] for line in lines} <= {"started", "relay_state", "relay_waits", "dead_events_not_swept"}
+    waits = [line["reason"] for line in lines if line["event"] == "relay_waits"]
+    assert all(f"127.0.0.1:{system.broker.port}" in one and "mat-khau" not in one for one in waits)

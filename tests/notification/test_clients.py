@@ -4,6 +4,7 @@ import email
 import email.policy
 import json
 import socket
+from base64 import b64decode
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import quote
@@ -107,10 +108,18 @@ def test_files_sort_by_the_time_they_were_queued(tmp_path, sms):
 
 
 def test_a_folder_that_cannot_be_written_fails_before_the_message_may_be_sent(tmp_path, sms):
-    (tmp_path / "file").touch()
-    with pytest.raises(OSError, match="file"):
-        sms_over(f"file:{tmp_path}/file/out").send(sms, AT)
+    carrier = sms_over(f"file:{tmp_path}/out")
+    (tmp_path / "out").rmdir()
+    (tmp_path / "out").touch()
+    with pytest.raises(OSError, match="out"):
+        carrier.send(sms, AT)
     assert not sms.may_be_sent
+
+
+def test_a_folder_that_cannot_be_made_is_refused_at_the_start(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match=f"SMS_URL is not usable: {tmp_path}/file/out: Not a directory"):
+        sms_over(f"file:{tmp_path}/file/out")
 
 
 # SMTP
@@ -182,6 +191,15 @@ def test_a_mail_is_looked_up_by_its_id(mail_server, mail):
     carrier.send(mail, AT)
     assert carrier.find(mail) is True
     assert carrier.find(replace(mail, message_id="message-20")) is False
+
+
+def test_an_inbox_that_asks_for_a_password_is_shown_it(mail_server, mail):
+    with HttpServer(body=b'{"messages": []}') as inbox:
+        with_password = inbox.url.replace("//", "//vssid:b-_Q=@")
+        assert mail_over(f"{mail_server.url}?lookup={with_password}").find(mail) is False
+        inbox.shutdown()
+    ((_, shown),) = inbox.asked
+    assert b64decode(shown.removeprefix("Basic ")) == b"vssid:b-_Q="
 
 
 def test_without_an_inbox_a_mail_cannot_be_looked_up(mail_server, mail):

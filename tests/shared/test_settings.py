@@ -33,8 +33,8 @@ def test_values_take_the_type_of_their_setting():
 RATE = "it takes a number and a period, such as 600/minute"
 KEYS = "it takes keys of `vssid key`, newest first, a space between two"
 CARRIERS = "it takes twilio://, smtp://, smtps:// and file: URLs, a space between two"
-DELAYS = "it takes seconds with a comma between two, such as 5,30,120"
-SECONDS = "it takes seconds above 0"
+DELAYS = "it takes seconds, at most 1000000, with a comma between two, such as 5,30,120"
+SECONDS = "it takes seconds above 0, at most 1000000"
 BASE_URL = "http://host/path or https://host/path, without user, password or query"
 # (setting, value, what is said of it); a secret value is not shown
 FAULTS = [
@@ -52,6 +52,8 @@ FAULTS = [
     ("HTTP_HOST", "http://x", "HTTP_HOST='http://x' is not usable: it takes an address or a host name"),
     ("HTTP_PORT", "eight", "HTTP_PORT='eight' is not usable: it takes a whole number from 1 to 65535"),
     ("HTTP_PORT", "99999", "HTTP_PORT='99999' is not usable: it takes a whole number from 1 to 65535"),
+    ("PUBLIC_URL", "http://a b", "PUBLIC_URL='http://a b' is not usable: it takes http://host or https://host"),
+    ("MAIL_URL", "smtp://a b", "MAIL_URL is not usable: it takes smtp://host:port, smtps://host:port or file:DIR"),
     ("PUBLIC_URL", "localhost", "PUBLIC_URL='localhost' is not usable: it takes http://host or https://host"),
     ("TRUSTED_PROXIES", "-1", "TRUSTED_PROXIES='-1' is not usable: it takes a whole number from 0 to 100"),
     (
@@ -97,7 +99,10 @@ FAULTS = [
     ("WORKERS", "-1", "WORKERS='-1' is not usable: it takes a whole number from 1 to 1000"),
     ("WORKERS", "2.5", "WORKERS='2.5' is not usable: it takes a whole number from 1 to 1000"),
     ("GATEWAY_WORKERS", "0", "GATEWAY_WORKERS='0' is not usable: it takes a whole number from 1 to 100000"),
-    ("DECLARATION_DAYS", "0", "DECLARATION_DAYS='0' is not usable: it takes days above 0"),
+    ("DATABASE_TIMEOUT", "1e300", f"DATABASE_TIMEOUT='1e300' is not usable: {SECONDS}"),
+    ("RETRY_DELAYS", "5,1e300", f"RETRY_DELAYS='5,1e300' is not usable: {DELAYS}"),
+    ("DECLARATION_DAYS", "0", "DECLARATION_DAYS='0' is not usable: it takes days above 0, at most 36500"),
+    ("DECLARATION_DAYS", "1e300", "DECLARATION_DAYS='1e300' is not usable: it takes days above 0, at most 36500"),
     ("LOG_LEVEL", "LOUD", "LOG_LEVEL='LOUD' is not usable: it takes DEBUG, INFO, WARNING or ERROR"),
 ]
 

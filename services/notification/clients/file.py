@@ -1,5 +1,7 @@
 """Messages as files in a folder, for development: one file a message, the same name in every attempt."""
 
+import errno
+import os
 from datetime import datetime
 from email.policy import SMTP
 from pathlib import Path
@@ -8,6 +10,7 @@ from urllib.parse import unquote
 import orjson
 
 from services.notification.clients.carrier import OutgoingMessage, mail_of
+from shared.settings import SettingsError
 
 
 class FileCarrier:
@@ -19,6 +22,13 @@ class FileCarrier:
         path = unquote(url.removeprefix("file:"))
         self._folder = Path(path.removeprefix("//") if path.startswith("//") else path)
         self._sender, self._sms = sender, sms
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            if not os.access(self._folder, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, "it cannot be written")
+        except OSError as error:
+            name = "SMS_URL" if sms else "MAIL_URL"
+            raise SettingsError(f"{name} is not usable: {self._folder}: {error.strerror}") from None
 
     def send(self, outgoing: OutgoingMessage, now: datetime) -> None:
         if self._sms:
