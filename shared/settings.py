@@ -131,7 +131,8 @@ def are_urls(schemes: tuple[str, ...], value: str) -> bool:
 
 def is_host(value: str) -> bool:
     try:
-        return bool(HOST.fullmatch(value) or ipaddress.ip_address(value))
+        # an internationalised name is written in ASCII on the wire
+        return bool(HOST.fullmatch(value.encode("idna").decode()) or ipaddress.ip_address(value))
     except ValueError:
         return False
 

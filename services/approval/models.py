@@ -54,12 +54,20 @@ reviews = sa.Table(
     sa.Column("decided_by", sa.String(60)),
     sa.Column("reason", sa.Text),
     sa.Column("history", sa.JSON, nullable=False),
+    sa.Column("password_undelivered_at", UtcDateTime),
 )
 # the queue of an agency, oldest first, and each way officers search it
 sa.Index("ix_reviews_queue", reviews.c.agency_code, reviews.c.status, reviews.c.submitted_at, reviews.c.number)
 sa.Index("ix_reviews_all", reviews.c.agency_code, reviews.c.submitted_at, reviews.c.number)
 sa.Index("ix_reviews_kind", reviews.c.agency_code, reviews.c.kind, reviews.c.submitted_at, reviews.c.number)
 sa.Index("ix_reviews_insurance_code", reviews.c.insurance_code)
+UNDELIVERED = reviews.c.password_undelivered_at.is_not(None)
+sa.Index(
+    "ix_reviews_undelivered",
+    *(reviews.c.agency_code, reviews.c.submitted_at, reviews.c.number),
+    postgresql_where=UNDELIVERED,
+    sqlite_where=UNDELIVERED,
+)
 
 # for the deletion of what is kept no longer
 DECIDED = sa.and_(reviews.c.dossier.is_not(None), reviews.c.status.in_([Status.APPROVED.value, Status.REJECTED.value]))
@@ -238,6 +246,8 @@ def reviews_found(session: Session, agency_code: str, search: dict[str, Any], no
         query = query.where(reviews.c.submitted_at < search["to"])
     if search.get("q"):
         query = query.where(reviews.c.name_key.contains(search_key(search["q"]), autoescape=True))
+    if search.get("password_undelivered") is not None:
+        query = query.where(UNDELIVERED if search["password_undelivered"] else sa.not_(UNDELIVERED))
     if search.get("condition"):
         query = query.where(_in_condition(search["condition"], now))
     if search.get("cursor"):
@@ -274,6 +284,12 @@ def lock_code(session: Session, insurance_code: str) -> None:
 def account_approved_at(session: Session, insurance_code: str) -> datetime | None:
     """Return when a registration of the code was approved, or None where none was."""
     return session.scalars(_APPROVED_AT, {"insurance_code": insurance_code}).first()
+
+
+def account_declaration(session: Session, insurance_code: str) -> str | None:
+    """Return the id of the declaration that opened the account of a code, or None where it has none."""
+    query = sa.select(account_codes.c.declaration_id).where(account_codes.c.insurance_code == insurance_code)
+    return session.scalars(query).first()
 
 
 def reserve_account(session: Session, insurance_code: str, declaration_id: str, at: datetime) -> bool:

@@ -10,13 +10,15 @@ from services.approval.domain.officer import Officer, Permission, new_token
 from services.approval.domain.register import Match, Person, check_person, compare
 from services.approval.domain.review import OWN_FOLDER, UNNAMED_LIFETIME, Review, Standing, own_picture_key
 from services.approval.domain.sign_in import Proof
-from services.approval.handlers import journal, officer, review
+from services.approval.handlers import account, journal, officer, review
 from services.approval.schemas.journal import JournalSearchForm, journal_list
 from services.approval.schemas.officer import OfficerSessionView, SignInForm, officer_list, own_session_list
 from services.approval.schemas.photo import PhotoForm
 from services.approval.schemas.review import (
     ApprovalForm,
     DecisionView,
+    FirstPasswordForm,
+    FirstPasswordView,
     RejectionForm,
     ReminderView,
     ReviewItem,
@@ -40,7 +42,12 @@ from shared.framework.service import Service
 from shared.framework.timers import every
 from shared.language.clock import utc_now
 from shared.language.errors import FieldError, Forbidden, NotFound, Refused, Unauthenticated, Unavailable
-from shared.language.events import DeclarationExpired, DeclarationSubmitted, DeclarationWithdrawn
+from shared.language.events import (
+    DeclarationExpired,
+    DeclarationSubmitted,
+    DeclarationWithdrawn,
+    FirstPasswordUndelivered,
+)
 from shared.language.retention import Retention
 from shared.language.values import PICTURE_SUFFIXES, DeclarationKind, Purpose, Status, masked_phone, new_id, upload_key
 from shared.settings import SettingsError
@@ -226,6 +233,15 @@ class Approval(Service):
             {"sent_to": masked_phone(self.database.run(review.remind, token, number, at=utc_now()).phone)}
         )
 
+    @rpc
+    def request_first_password(self, token: str, insurance_code: str, form: Any) -> dict[str, Any]:
+        """Have a new first password sent to the phone of an account whose holder the officer has before them."""
+        self._check_may(token, Permission.DECIDE, utc_now())
+        checked = forms.read(FirstPasswordForm, form)
+        request = account.request_first_password
+        contact = self.database.run(request, token, insurance_code, **checked, at=utc_now())
+        return FirstPasswordView.of({"sent_to": contact and masked_phone(contact.phone)})
+
     # the decision
 
     @rpc
@@ -300,6 +316,10 @@ class Approval(Service):
     @listen(DeclarationExpired)
     def on_declaration_expired(self, event: DeclarationExpired) -> None:
         self._close(event)
+
+    @listen(FirstPasswordUndelivered)
+    def on_first_password_undelivered(self, event: FirstPasswordUndelivered) -> None:
+        self.database.run(account.note_undelivered, event)
 
     def _close(self, event: DeclarationWithdrawn | DeclarationExpired) -> None:
         # pictures first: a crash in between leaves a dossier without pictures, and the event comes again

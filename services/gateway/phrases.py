@@ -42,6 +42,10 @@ CODES = {
         "Tài khoản này chưa có ứng dụng xác thực. Hãy nhờ người quản trị hệ thống cấp mã QR để quét.",
         "This account has no authenticator. Ask the operator of the system for the QR code that it scans.",
     ),
+    "account_not_found": (
+        "Mã số này chưa có tài khoản. Hãy kiểm tra lại mã số.",
+        "This insurance code has no account. Check the code.",
+    ),
     "session_not_found": (
         "Không có phiên đăng nhập này, hoặc đã kết thúc. Hãy tải lại danh sách.",
         "There is no such session, or it has ended. Load the list again.",

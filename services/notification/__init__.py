@@ -3,6 +3,6 @@
 owns      messages, withdrawals
 answers   note_delivery, list_messages
 hears     DeclarationAcknowledged, RegistrationRepeated, ReminderRequested, DeclarationRejected, DeclarationExpired,
-          DeclarationWithdrawn, AccountActivated, DeclarationSubmitted (retired)
-tells     nothing
+          DeclarationWithdrawn, AccountActivated, FirstPasswordRenewed, DeclarationSubmitted (retired)
+tells     FirstPasswordUndelivered
 """

@@ -1,4 +1,4 @@
-"""The work of notification: queue messages, reserve them, settle them. It announces nothing."""
+"""The work of notification: queue messages, reserve them, settle them. It announces a password that did not arrive."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -17,6 +17,7 @@ from shared.language.errors import Refused
 from shared.language.events import DeclarationExpired, DeclarationWithdrawn
 from shared.language.values import new_id
 from shared.storage.database import insert
+from shared.storage.outbox import announce
 from shared.storage.seals import BrokenSeal, Seal
 
 BATCH_SIZE = 1000  # messages deleted in one transaction
@@ -131,13 +132,15 @@ def settle(
     """Apply an outcome to a reserved message; None where it is no longer reserved by this attempt."""
     after = replace(reserved)
     after.apply(outcome, at, retry)
-    if not after.needs_fallback and models.save_outcome(session, reserved, after):
+    is_over = after.needs_fallback or after.lost_password
+    if not is_over and models.save_outcome(session, reserved, after):
         return Settled(after, fell_back=False)
     # it was changed meanwhile: its carrier called back, its lease expired, or it was cancelled
     message = models.reserved_message(session, reserved.message_id, reserved.attempt)
     if message is None:
         return None
     message.apply(outcome, at, retry)
+    _announce_lost_password(session, message, at)
     return Settled(message, fall_back(session, message, seal, at=at))
 
 
@@ -159,7 +162,14 @@ def note_delivery(
     report = read_report(message)
     if report is None or not message.report(report, at):
         return None
+    _announce_lost_password(session, message, at)
     return Settled(message, fall_back(session, message, seal, at=at))
+
+
+def _announce_lost_password(session: Session, message: Message, at: datetime) -> None:
+    """Let officers know that somebody waits for a password in vain."""
+    if message.lost_password:
+        announce(session, message.undelivered_event(at))
 
 
 def fall_back(session: Session, message: Message, seal: Seal, *, at: datetime) -> bool:

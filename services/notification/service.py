@@ -35,6 +35,7 @@ from shared.language.events import (
     DeclarationRejected,
     DeclarationSubmitted,
     DeclarationWithdrawn,
+    FirstPasswordRenewed,
     RegistrationRepeated,
     ReminderRequested,
 )
@@ -105,9 +106,15 @@ class Notification(Service):
 
     @listen(AccountActivated)
     def on_account_activated(self, event: AccountActivated) -> None:
-        activated = occasion.activated(event)
-        fallback = fallback_of(activated)
-        self.sender.tell(replace(activated, fallback=self.seal.close(fallback.dump())) if fallback else activated)
+        self._tell_password(occasion.activated(event))
+
+    @listen(FirstPasswordRenewed)
+    def on_first_password_renewed(self, event: FirstPasswordRenewed) -> None:
+        self._tell_password(occasion.password_renewed(event))
+
+    def _tell_password(self, told: occasion.Occasion) -> None:
+        fallback = fallback_of(told)
+        self.sender.tell(replace(told, fallback=self.seal.close(fallback.dump())) if fallback else told)
 
     @listen(DeclarationRejected)
     def on_declaration_rejected(self, event: DeclarationRejected) -> None:

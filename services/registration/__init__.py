@@ -4,7 +4,7 @@ owns      declarations, how many a phone and an address sent, uploads, accounts,
 answers   store_upload, submit_declaration, get_declaration, withdraw_declaration, print_form01, read_qr,
           list_provinces, list_wards, list_agencies
 hears     DeclarationSubmitted (its own), DeclarationReceived, DeclarationReturned, PhotoReplaced, DeclarationApproved,
-          DeclarationRejected, CardIssued
+          DeclarationRejected, FirstPasswordRequested, CardIssued
 tells     DeclarationSubmitted, DeclarationAcknowledged, RegistrationRepeated, DeclarationWithdrawn, DeclarationExpired,
-          AccountActivated, CardRequested
+          AccountActivated, FirstPasswordRenewed, CardRequested
 """

@@ -74,6 +74,7 @@ accounts = sa.Table(
     sa.Column("password_expires_at", UtcDateTime, nullable=False),
     sa.Column("must_change_password", sa.Boolean, nullable=False),
     sa.Column("activated_at", UtcDateTime, nullable=False),
+    sa.Column("password_requested_at", UtcDateTime),
 )
 
 uploads = sa.Table(
@@ -126,6 +127,19 @@ def get_declaration(session: Session, number: str, *, for_update: bool = False) 
         raise NotFound  # a NUL or half a surrogate pair cannot even be asked for
     query = _BY_NUMBER_LOCKED if for_update else _BY_NUMBER
     found = session.scalars(query, {"number": number}).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def locked_account(session: Session, insurance_code: str) -> Account:
+    """Return the account of an insurance code, locked until this transaction ends.
+
+    Raises:
+        NotFound: it has none, or not yet.
+    """
+    query = sa.select(Account).where(accounts.c.insurance_code == insurance_code).with_for_update()
+    found = session.scalars(query).first()
     if found is None:
         raise NotFound
     return found

@@ -55,6 +55,7 @@ from shared.language.events import (
     DeclarationRejected,
     DeclarationReturned,
     DeclarationSubmitted,
+    FirstPasswordRequested,
     PhotoReplaced,
 )
 from shared.language.limits import read_limit
@@ -247,6 +248,13 @@ class Registration(Service):
         hashed, sealed = in_thread(hash_drawn_password, password), self.seal.close(password)
         activate = account.activate_account
         self.database.run(activate, event, password_hash=hashed, sealed_password=sealed, at=utc_now())
+
+    @listen(FirstPasswordRequested)
+    def on_first_password_requested(self, event: FirstPasswordRequested) -> None:
+        password = first_password()
+        hashed, sealed = in_thread(hash_drawn_password, password), self.seal.close(password)
+        renew = account.renew_first_password
+        self.database.run(renew, event, password_hash=hashed, sealed_password=sealed, at=utc_now())
 
     @listen(DeclarationRejected)
     def on_declaration_rejected(self, event: DeclarationRejected) -> None:

@@ -210,6 +210,42 @@ class AccountActivated(Event, by="registration"):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FirstPasswordUndelivered(Event, by="notification"):
+    """The SMS with a first password, queued at ``queued_at``, did not arrive, and will not."""
+
+    message_id: str
+    declaration_id: str
+    number: str
+    queued_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstPasswordRequested(Event, by="approval"):
+    """An officer saw the holder of an account, who has no password that works: a new first one is to be made."""
+
+    renewal_id: str
+    declaration_id: str
+    number: str
+    insurance_code: str
+    agency: Agency
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstPasswordRenewed(Event, by="registration"):
+    """The account has a new first password, sealed as that of `AccountActivated`."""
+
+    renewal_id: str
+    account_id: str
+    declaration_id: str
+    number: str
+    insurance_code: str
+    contact: Contact
+    agency: Agency
+    sealed_password: str
+    password_expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class CardRequested(Event, by="registration"):
     """The account's holder is to have a card; what a card states, and nothing else."""
 

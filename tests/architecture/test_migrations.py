@@ -253,7 +253,7 @@ def upgrade():
 def test_an_index_is_made_while_others_write(postgresql_settings, tmp_path):
     (tmp_path / "0001_index.py").write_text(INDEX)
     url = postgresql_settings.database("cards")
-    migrate.create_database(url)
+    migrate.create_database(sa.make_url(url))
     configured = migrate.configuration("cards", url, sa.MetaData())
     configured.set_main_option("version_locations", str(tmp_path))
     command.upgrade(configured, "head")

@@ -50,6 +50,9 @@ EVENTS = {
     "declaration_withdrawn": events.declaration_withdrawn(),
     "declaration_expired": events.declaration_expired(at=utc_now()),
     "account_activated": events.account_activated(**events.BORN),
+    "first_password_undelivered": events.first_password_undelivered(at=LATER),
+    "first_password_requested": events.first_password_requested(at=LATER),
+    "first_password_renewed": events.first_password_renewed(),
     "card_requested": events.card_requested(),
     "card_issued": events.card_issued(at=LATER),
 }
@@ -57,6 +60,8 @@ EVENTS = {
 BEFORE = {
     ("registration", "declaration_returned"): ["declaration_received"],
     ("registration", "card_issued"): ["declaration_approved"],
+    ("registration", "first_password_requested"): ["declaration_approved"],
+    ("approval", "first_password_undelivered"): ["declaration_submitted"],
     ("approval", "declaration_withdrawn"): ["declaration_submitted"],
     ("approval", "declaration_expired"): ["declaration_submitted"],
     ("notification", "declaration_withdrawn"): ["declaration_acknowledged"],
@@ -188,6 +193,9 @@ def what_follows(service, name):
         "declaration_returned": ["declaration_approved"],
         "declaration_approved": ["card_issued"],
         "account_activated": ["declaration_withdrawn"],
+        "first_password_undelivered": ["declaration_withdrawn"],
+        "first_password_requested": ["card_issued"],
+        "first_password_renewed": ["declaration_withdrawn"],
         "card_requested": ["account_activated"],
         "declaration_rejected": ["declaration_withdrawn"],
     }

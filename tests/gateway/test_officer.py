@@ -32,6 +32,7 @@ CALLS = (
     ("POST", f"/reviews/{NOWHERE}/approval"),
     ("POST", f"/reviews/{NOWHERE}/rejection"),
     ("POST", f"/reviews/{NOWHERE}/reminder"),
+    ("POST", "/accounts/7900000000/first-password"),
     ("GET", "/journal"),
     ("DELETE", "/sessions/current"),
     ("DELETE", "/sessions/none"),
@@ -43,6 +44,7 @@ BODIES = {
     "photos": {"upload_id": "00000000-0000-0000-0000-000000000000"},
     "approval": APPROVAL,
     "rejection": {"reason": "a"},
+    "first-password": APPROVAL,
 }
 
 

@@ -32,6 +32,7 @@ ROUTES = {
     ("POST", "/reviews/<string:number>/approval"): Permission.DECIDE,
     ("POST", "/reviews/<string:number>/reminder"): Permission.REMIND,
     ("POST", "/reviews/<string:number>/rejection"): Permission.DECIDE,
+    ("POST", "/accounts/<string:insurance_code>/first-password"): Permission.DECIDE,
 }
 # without a route of its own: it widens one, or another service of the release reads it
 WITHOUT_ROUTE = {Permission.RETURN_OF_ANOTHER}
@@ -39,12 +40,14 @@ BODIES = {
     "photos/<string:purpose>": {"upload_id": "00000000-0000-0000-0000-000000000000"},
     "approval": {"identity_checked": True, "tracking_code": "ABCDEFGH23"},
     "rejection": {"reason": "a"},
+    "first-password": {"identity_checked": True},
 }
 VALUES = {
     "<string:number>": NOWHERE,
     "<string:purpose>": "portrait",
     "<string:session_id>": "none",
     "<string:username>": "khong.ai",
+    "<string:insurance_code>": "7900000000",
 }
 
 

@@ -9,7 +9,7 @@ from html import unescape
 import pytest
 
 from services.notification.domain.message import with_password
-from services.notification.domain.occasion import activated, expired, rejected, repeated, submitted
+from services.notification.domain.occasion import activated, expired, password_renewed, rejected, repeated, submitted
 from services.notification.domain.sms import is_gsm, segments
 from services.notification.media import mail_from
 from shared.language.events import EVENTS, AccountActivated, DeclarationApproved, DeclarationSubmitted
@@ -19,6 +19,7 @@ from tests.support.events import (
     declaration_acknowledged,
     declaration_expired,
     declaration_rejected,
+    first_password_renewed,
     registration_repeated,
     reminder_requested,
 )
@@ -41,6 +42,7 @@ def every_occasion(**changes):
         repeated(registration_repeated(**changes)),
         rejected(declaration_rejected(**changes, reason="another_declaration_approved")),
         activated(account_activated(**changes)),
+        password_renewed(first_password_renewed(**changes)),
         rejected(declaration_rejected(**changes)),
         expired(declaration_expired(**changes)),
     ]
@@ -60,6 +62,20 @@ def test_number_and_tracking_code_are_labelled_the_same_in_either_language(conta
         found = re.search(r"Ho so (\S+) Ma (\S+) ", text)
         assert found is not None
         assert found.groups() == ("2026-0000001", "ABCDEFGH23")
+
+
+@pytest.mark.parametrize("contact", [CONTACT, ENGLISH], ids=["vi", "en"])
+def test_account_and_password_are_labelled_the_same_wherever_they_stand(contact):
+    for occasion in (
+        activated(account_activated(contact=contact)),
+        password_renewed(first_password_renewed(contact=contact)),
+    ):
+        text = with_password(occasion.sms(accents=False), "ABCDEFGH23")
+        found = PICKED_OUT.search(text)
+        assert found is not None
+        assert found.groups() == ("7900000017", "ABCDEFGH23")
+        assert is_gsm(text) and segments(text) <= 2
+        assert "ABCDEFGH23" not in mail_of(occasion).text
 
 
 def test_a_reminder_says_the_same_as_the_first_message():
@@ -87,12 +103,12 @@ def test_the_holder_of_an_account_is_told_that_somebody_declared_again(same_phon
 def test_nobody_is_addressed_by_name_before_an_officer_saw_them(contact):
     """The phone and the mail address may be a stranger's, and the name an advertisement: no event carries it."""
     unseen = [one for one in every_occasion(contact=contact) if not one.key.startswith("account_")]
-    assert len(unseen) == 5
+    assert len(unseen) == 6
     for occasion in unseen:
         assert mail_of(occasion).text.lstrip().startswith(("Kính gửi Ông/Bà,", "Dear Sir or Madam,"))
     heard = {kind for kind in EVENTS.values() if kind is not AccountActivated and "contact" in names(kind)}
     heard -= {DeclarationSubmitted, DeclarationApproved}  # which notification does not hear
-    assert len(heard) == 5
+    assert len(heard) == 6
     assert [kind for kind in heard if "full_name" in names(kind)] == []
 
 

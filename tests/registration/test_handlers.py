@@ -9,7 +9,7 @@ from services.registration import models
 from services.registration.domain.account import Account
 from services.registration.domain.kinds import WrongKind
 from services.registration.domain.upload import Upload, form_key
-from services.registration.handlers.account import activate_account
+from services.registration.handlers.account import activate_account, renew_first_password
 from services.registration.handlers.declaration import (
     expire_declarations,
     find_declaration,
@@ -41,7 +41,14 @@ from shared.language.values import Address, Condition, Contact, Status
 from shared.storage.quotas import forget_quotas
 from tests.registration.rows import upload
 from tests.support.databases import announced
-from tests.support.events import AT, account_activated, card_requested, declaration_approved
+from tests.support.events import (
+    AT,
+    account_activated,
+    card_requested,
+    declaration_approved,
+    first_password_renewed,
+    first_password_requested,
+)
 from tests.support.people import AGENCY, FULL_NAME, ID_DOCUMENT, INSURANCE_CODE, PHOTOS, declaration_form
 
 LATER = AT + timedelta(days=1)
@@ -454,6 +461,48 @@ def test_a_person_has_one_account_whatever_is_approved(database):
     approve(database, second)
     assert rows(database, models.accounts) == 1
     assert account_of(database).declaration_id == first.declaration_id
+
+
+def renew(database, at, asked_at, sealed="sealed again"):
+    event = first_password_requested(at=asked_at, insurance_code=account_of(database).insurance_code)
+    with database.begin() as session:
+        renew_first_password(session, event, password_hash=f"hash of {sealed}", sealed_password=sealed, at=at)
+
+
+def test_a_new_first_password_replaces_the_old_one_and_lives_as_long(database):
+    declaration = submit(database)
+    approve(database, declaration)
+    with database.begin() as session:
+        session.execute(sa.update(models.accounts).values(must_change_password=False))
+    renew(database, at=DEADLINE, asked_at=LATER)
+    account = account_of(database)
+    assert (account.password_hash, account.must_change_password) == ("hash of sealed again", True)
+    assert account.password_expires_at == DEADLINE + timedelta(hours=72)
+    asked = first_password_requested()
+    assert announced(database)[-1] == first_password_renewed(
+        account_id=account.account_id,
+        declaration_id=account.declaration_id,
+        number=asked.number,
+        contact=CONTACT,
+        sealed_password="sealed again",
+        password_expires_at=account.password_expires_at,
+        at=DEADLINE,
+    )
+
+
+@pytest.mark.parametrize("asked_at", [LATER, AT], ids=["again", "older"])
+def test_a_request_for_a_password_that_comes_again_or_late_changes_nothing(database, asked_at):
+    approve(database, submit(database))
+    renew(database, at=DEADLINE, asked_at=LATER)
+    before = (account_of(database), announced(database))
+    renew(database, at=DEADLINE, asked_at=asked_at, sealed="another")
+    assert (account_of(database), announced(database)) == before
+
+
+def test_a_request_for_a_password_waits_for_its_account(database):
+    with pytest.raises(NotFound), database.begin() as session:
+        renew_first_password(session, first_password_requested(), password_hash="", sealed_password="", at=AT)
+    assert announced(database) == []
 
 
 @pytest.mark.parametrize("kind", ["child", "adjust", "stop", "unheard-of"])

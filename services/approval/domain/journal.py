@@ -34,6 +34,7 @@ class Act(StrEnum):
     APPROVED = "approved"
     APPROVAL_REFUSED = "approval_refused"
     REJECTED = "rejected"
+    PASSWORD_REQUESTED = "password_requested"  # noqa: S105
     JOURNAL_VIEWED = "journal_viewed"
     ROOT_SIGNED = "root_signed"
 

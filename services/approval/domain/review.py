@@ -11,6 +11,8 @@ from shared.language.events import (
     DeclarationRejected,
     DeclarationReturned,
     DeclarationSubmitted,
+    FirstPasswordRequested,
+    FirstPasswordUndelivered,
     PhotoReplaced,
     ReminderRequested,
 )
@@ -33,6 +35,8 @@ OWN_FOLDER = "reviews/"
 UNNAMED_LIFETIME = timedelta(hours=24)  # of a file in it that no review names
 WRONG_CODES = Limit("wrong_code", 5, timedelta(hours=1), Locked)  # tracking codes tried for one declaration
 SPELLING_CONFIRMED = "spelling_confirmed"  # in the history: the officer saw that the register spells the name otherwise
+PASSWORD_REQUESTED, PASSWORD_UNDELIVERED = "password_requested", "password_undelivered"  # in the history
+FIRST_PASSWORDS = Limit("first_password", 3, timedelta(days=1))
 REMINDERS = Limit("reminder", 3, timedelta(days=1))
 
 
@@ -78,6 +82,12 @@ class Review:
     decided_by: str | None = None
     reason: str | None = None
     history: list[dict[str, str]] = field(default_factory=list)
+    password_undelivered_at: datetime | None = None
+
+    @property
+    def password_undelivered(self) -> bool:
+        """Whether the SMS with the first password did not arrive, and no officer has done anything about it."""
+        return self.password_undelivered_at is not None
 
     def condition(self, now: datetime) -> Condition | None:
         return condition(self.received_at, now) if self.status == Status.PENDING else None
@@ -197,6 +207,29 @@ class Review:
             expires_at=self.expires_at,
             at=at,
         )
+
+    def request_first_password(
+        self, officer: str, insurance_code: str, *, renewal_id: str, at: datetime
+    ) -> FirstPasswordRequested:
+        """Have a new first password made for the account that the declaration opened."""
+        self.password_undelivered_at = None
+        self._note(PASSWORD_REQUESTED, officer, at)
+        return FirstPasswordRequested(
+            renewal_id=renewal_id,
+            declaration_id=self.declaration_id,
+            number=self.number,
+            insurance_code=insurance_code,
+            agency=self.agency,
+            at=at,
+        )
+
+    def note_undelivered(self, event: FirstPasswordUndelivered) -> None:
+        """Note that the first password did not arrive; nothing changes where another was requested since."""
+        requested = [step["at"] for step in self.history if step["what"] == PASSWORD_REQUESTED]
+        is_outdated = bool(requested) and datetime.fromisoformat(requested[-1]) > event.queued_at
+        if not self.password_undelivered and not is_outdated:
+            self.password_undelivered_at = event.at
+            self._note(PASSWORD_UNDELIVERED, "", event.at)
 
     def approve(self, officer: str, person: Person, *, at: datetime) -> DeclarationApproved:
         """Decide that the declaration is in order; the register's name, date of birth and sex go with it.

@@ -9,7 +9,13 @@ from typing import Any
 from marshmallow import fields, post_load
 
 from services.approval.domain.register import Match
-from services.approval.domain.review import SPELLING_CONFIRMED, Review, Standing
+from services.approval.domain.review import (
+    PASSWORD_REQUESTED,
+    PASSWORD_UNDELIVERED,
+    SPELLING_CONFIRMED,
+    Review,
+    Standing,
+)
 from shared.forms import (
     Choice,
     Code,
@@ -39,6 +45,8 @@ HISTORY = (
     "returned_by_another",
     "reminded",
     SPELLING_CONFIRMED,
+    PASSWORD_UNDELIVERED,
+    PASSWORD_REQUESTED,
     *(f"photo_replaced:{purpose}" for purpose in Purpose),
     *DECIDED,
 )
@@ -56,6 +64,9 @@ class ReviewSearchForm(Form):
     condition = Choice(Condition, load_default=None)
     status = Choice(Status, load_default=None)
     kind = Choice(DeclarationKind, load_default=None)
+    password_undelivered = Choice(
+        ("true", "false"), load_default=None, about="Whether the first password did not arrive, and nothing was done."
+    )
     q = Text(100, load_default=None, about="Part of the name, with or without accents.", example="tran thi mau")
     limit = Count(1, 100, load_default=50, example=50)
     cursor = Text(200, load_default=None, about="`next_cursor` of the page before.")
@@ -65,6 +76,7 @@ class ReviewSearchForm(Form):
         data["from"] = midnight(data.pop("from_"))
         data["to"] = midnight(data["to"], days=1)
         data["cursor"] = read_cursor(data["cursor"])
+        data["password_undelivered"] = {"true": True, "false": False}.get(data["password_undelivered"])
         return data
 
 
@@ -84,6 +96,18 @@ class ApprovalForm(Form):
         about="The changes of an `adjust` were looked at; or that the register spells the name with other accents.",
         example=False,
     )
+
+
+class FirstPasswordForm(Form):
+    """What the officer saw."""
+
+    identity_checked = Flag(load_default=False, about="Person and papers were compared.", example=True)
+
+
+class FirstPasswordView(View):
+    """Where the new first password goes; null where the declared phone is forgotten here, and kept with the account."""
+
+    sent_to = PlainText(required=True, allow_none=True, example="+84•••••123")
 
 
 class RejectionForm(Form):
@@ -108,6 +132,11 @@ class ReviewItem(View):
         about="How many other pending registrations there are of the insurance code.", required=True, example=0
     )
     account_exists = Flag(about="Whether the insurance code has an account already.", required=True, example=False)
+    password_undelivered = Flag(
+        about="Whether the SMS with the first password did not arrive, and nothing was done about it yet.",
+        required=True,
+        example=False,
+    )
 
 
 class ReviewList(View):

@@ -6,7 +6,7 @@ from werkzeug.wrappers import Request, Response
 
 from services.gateway.bodies import json_of
 from services.gateway.identity import PictureLinks, address_of, bearer_token
-from services.gateway.routes.parameters import NUMBER, PHOTO_TOKEN, PURPOSE, SESSION_ID, USERNAME
+from services.gateway.routes.parameters import INSURANCE_CODE, NUMBER, PHOTO_TOKEN, PURPOSE, SESSION_ID, USERNAME
 from shared.framework.http import Caller, JsonResponse, route
 from shared.framework.providers import FilesProvider, GreenFileStore, SettingProvider
 from shared.framework.rpc import RpcProxyProvider
@@ -216,6 +216,25 @@ class OfficerRoutes:
         """Reject a declaration, with the reason that the applicant is told."""
         token = bearer_token(request)
         return JsonResponse(self.approval.reject_declaration(token=token, number=number, form=json_of(request)))
+
+    @route(
+        "POST",
+        "/api/v1/officer/accounts/<string:insurance_code>/first-password",
+        caller=Caller.OFFICER,
+        json="approval.FirstPasswordForm",
+        answer=("approval.FirstPasswordView",),
+        status=202,
+        parameters=(INSURANCE_CODE,),
+        refuses=(*Refused.codes("identity_not_checked"), *NotFound.codes("account_not_found")),
+    )
+    def request_first_password(self, request: Request, insurance_code: str) -> Response:
+        """Send a new first password to the account's phone, three times a day at most.
+
+        For a holder who stands before the officer, at whatever agency: the SMS did not arrive, or the password is lost.
+        """
+        token = bearer_token(request)
+        sent = self.approval.request_first_password(token=token, insurance_code=insurance_code, form=json_of(request))
+        return JsonResponse(sent, 202)
 
     @route(
         "GET",

@@ -4,6 +4,9 @@ from shared.framework.http import Parameter
 from shared.language.values import Purpose
 
 NUMBER = Parameter("number", "The number of the declaration.", example="2026-0000123", pattern="^[0-9]{4}-[0-9]{7,12}$")
+INSURANCE_CODE = Parameter(
+    "insurance_code", "The insurance code of the account.", example="7900000017", pattern="^[0-9]{10}$"
+)
 TRACKING_CODE = Parameter(
     "tracking_code",
     "The tracking code sent to the applicant, in upper or lower case, with or without spaces and hyphens.",

@@ -8,7 +8,7 @@ from services.notification.domain.occasion import Occasion
 from shared.language.values import Contact
 
 # Where the mail of an occasion says what its SMS says, that mail went out already and a second one says nothing.
-FALLBACK_TEXTS = {texts.ACTIVATED: texts.SMS_UNDELIVERED}
+FALLBACK_TEXTS = dict.fromkeys((texts.ACTIVATED, texts.PASSWORD_RENEWED), texts.SMS_UNDELIVERED)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from services.notification.domain.delivery import NOT_ARRIVED, Delivery, DeliveryReport, goes_forward
 from services.notification.domain.letter import Mail
-from services.notification.domain.occasion import Occasion, is_about_ended
+from services.notification.domain.occasion import Occasion, has_first_password, is_about_ended
 from services.notification.domain.outcome import (
     Deferred,
     NotAccepted,
@@ -21,6 +21,7 @@ from services.notification.domain.outcome import (
 from services.notification.domain.retry import ENDED_LIFETIME, MESSAGE_LIFETIME, RetryPolicy
 from services.notification.domain.sms import segments
 from services.notification.domain.texts import PLACEHOLDER
+from shared.language.events import FirstPasswordUndelivered
 from shared.language.values import masked_phone
 
 FORM_DELAY = timedelta(seconds=2)  # a mail with a form waits so long before the form is looked for
@@ -98,8 +99,26 @@ class Message:
     @property
     def needs_fallback(self) -> bool:
         """Whether a mail has to replace it: it did not arrive, and never will."""
-        undelivered = self.state == State.FAILED or self.delivery in NOT_ARRIVED
-        return undelivered and self.fallback is not None
+        return self._is_undelivered and self.fallback is not None
+
+    @property
+    def lost_password(self) -> bool:
+        """Whether a first password did not arrive by it, and nothing else brings it."""
+        return self._is_undelivered and self.channel == Channel.SMS and has_first_password(self.occasion)
+
+    def undelivered_event(self, at: datetime) -> FirstPasswordUndelivered:
+        """Return the fact that somebody waits for a password in vain."""
+        return FirstPasswordUndelivered(
+            message_id=self.message_id,
+            declaration_id=self.declaration_id,
+            number=self.number,
+            queued_at=self.queued_at,
+            at=at,
+        )
+
+    @property
+    def _is_undelivered(self) -> bool:
+        return self.state == State.FAILED or self.delivery in NOT_ARRIVED
 
     def is_due(self, at: datetime) -> bool:
         return self.due_at is not None and self.due_at <= at

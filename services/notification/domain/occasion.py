@@ -18,6 +18,7 @@ from shared.language.events import (
     DeclarationRejected,
     DeclarationSubmitted,
     Event,
+    FirstPasswordRenewed,
     RegistrationRepeated,
     ReminderRequested,
 )
@@ -96,6 +97,11 @@ def is_about_ended(key: str) -> bool:
     return key.partition(":")[0] == DeclarationExpired.name
 
 
+def has_first_password(key: str) -> bool:
+    """Say whether the SMS of an occasion is the only place where its person can read a first password."""
+    return key.partition(":")[0] in (AccountActivated.name, FirstPasswordRenewed.name)
+
+
 def is_unsolicited(key: str) -> bool:
     """Say whether anybody can cause the messages of an occasion, without an account and without an officer."""
     return key.partition(":")[0] in UNSOLICITED
@@ -132,6 +138,24 @@ def activated(event: AccountActivated) -> Occasion:
         contact=event.contact,
         values={
             "full_name": event.full_name,
+            "number": event.number,
+            "account": event.insurance_code,
+            "until": moment(event.password_expires_at),
+            **_agency(event.agency),
+        },
+        sealed=event.sealed_password,
+    )
+
+
+def password_renewed(event: FirstPasswordRenewed) -> Occasion:
+    """An officer had a new first password made: in the SMS it stands, in the mail that it was sent."""
+    return Occasion(
+        key=_key(event),
+        text=texts.PASSWORD_RENEWED,
+        declaration_id=event.declaration_id,
+        number=event.number,
+        contact=event.contact,
+        values={
             "number": event.number,
             "account": event.insurance_code,
             "until": moment(event.password_expires_at),

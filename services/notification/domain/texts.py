@@ -12,6 +12,7 @@ from shared.language.values import DeclarationKind, Language
 PLACEHOLDER = "<password>"  # where the sealed password goes; as long as one, so that segments are counted right
 
 SUBMITTED, ACTIVATED, REJECTED, EXPIRED = "submitted", "activated", "rejected", "expired"
+PASSWORD_RENEWED = "password_renewed"  # noqa: S105
 ANOTHER_APPROVED = "another_approved"  # a rejection that no officer wrote
 REPEATED, REPEATED_BY_HOLDER = "repeated", "repeated_by_holder"
 SMS_UNDELIVERED = "sms_undelivered"
@@ -136,6 +137,23 @@ VIETNAMESE = {
             " một lần, đến {until}.",
             "Ông/Bà mở ứng dụng VssID, đăng nhập bằng tài khoản và mật khẩu trong tin nhắn, rồi đổi sang mật khẩu"
             " của riêng mình.",
+        ),
+    ),
+    PASSWORD_RENEWED: Text(
+        sms=(
+            "BHXH VN: Cấp lại mật khẩu. Tài khoản: {account} Mật khẩu: {password} (hạn {until}, phải đổi). Không cho ai"
+            " biết mật khẩu."
+        ),
+        advice="",
+        shortens="number",
+        subject="Mật khẩu của tài khoản {account} đã được cấp lại",
+        title="Mật khẩu đã được cấp lại",
+        lead="Cán bộ bảo hiểm xã hội đã kiểm tra giấy tờ và cấp lại mật khẩu lần đầu cho tài khoản của Ông/Bà.",
+        facts=(("Tài khoản", "{account}"), ("Cơ quan đã mở tài khoản", "{agency}"), ("Địa chỉ", "{agency_address}")),
+        steps=(
+            "Mật khẩu đã được gửi bằng tin nhắn đến số điện thoại Ông/Bà đã đăng ký. Mật khẩu dùng được một lần, đến"
+            " {until}; mật khẩu trước không còn dùng được.",
+            f"Nếu không phải Ông/Bà yêu cầu, hãy gọi ngay tổng đài {HOTLINE}.",
         ),
     ),
     REJECTED: Text(
@@ -302,6 +320,23 @@ ENGLISH = {
             "Your first password was sent by SMS to the phone number you registered. It works once, until {until}.",
             "Open the VssID app, sign in with the account and the password from the SMS, and choose a password of"
             " your own.",
+        ),
+    ),
+    PASSWORD_RENEWED: Text(
+        sms=(
+            "VSS: New password. Tai khoan: {account} Mat khau: {password} (account, password; valid until {until}, must"
+            " be changed). Never share your password."
+        ),
+        advice="",
+        shortens="number",
+        subject="A new password for your account {account}",
+        title="You have a new password",
+        lead="An officer checked your papers and had a new first password made for your account.",
+        facts=(("Account", "{account}"), ("Agency that opened it", "{agency}"), ("Address", "{agency_address}")),
+        steps=(
+            "The password was sent by SMS to the phone number you registered. It works once, until {until}; the one"
+            " before no longer works.",
+            f"If it was not you who asked for it, call {HOTLINE} at once.",
         ),
     ),
     REJECTED: Text(

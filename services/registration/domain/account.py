@@ -4,7 +4,13 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.language.events import AccountActivated, CardRequested, DeclarationApproved
+from shared.language.events import (
+    AccountActivated,
+    CardRequested,
+    DeclarationApproved,
+    FirstPasswordRenewed,
+    FirstPasswordRequested,
+)
 from shared.language.values import Address, Contact, IdDocument
 
 READABLE_CHARACTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # read from an SMS and typed
@@ -29,6 +35,29 @@ class Account:
     password_expires_at: datetime
     must_change_password: bool
     activated_at: datetime
+    password_requested_at: datetime | None = None
+
+    def renew_first_password(
+        self, event: FirstPasswordRequested, *, password_hash: str, sealed_password: str, at: datetime
+    ) -> FirstPasswordRenewed | None:
+        """Replace the password by a new first one; a request that came already, or is older, changes nothing."""
+        if self.password_requested_at is not None and event.at <= self.password_requested_at:
+            return None
+        self.password_requested_at = event.at
+        self.password_hash, self.must_change_password = password_hash, True
+        self.password_expires_at = at + FIRST_PASSWORD_LIFETIME
+        return FirstPasswordRenewed(
+            renewal_id=event.renewal_id,
+            account_id=self.account_id,
+            declaration_id=self.declaration_id,
+            number=event.number,
+            insurance_code=self.insurance_code,
+            contact=self.contact,
+            agency=event.agency,
+            sealed_password=sealed_password,
+            password_expires_at=self.password_expires_at,
+            at=at,
+        )
 
 
 def first_password() -> str:

@@ -1,4 +1,4 @@
-"""Accounts: activated by an approval."""
+"""Accounts: activated by an approval, with a first password that an officer may have renewed."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from services.registration import models
 from services.registration.domain.account import account_activated_event, card_requested_event, open_account
 from services.registration.domain.kinds import Effect, check_effect
-from shared.language.events import DeclarationApproved
+from shared.language.events import DeclarationApproved, FirstPasswordRequested
 from shared.language.values import new_id
 from shared.storage.database import insert
 from shared.storage.outbox import announce
@@ -31,3 +31,17 @@ def activate_account(
     declaration.note("account_activated", at)
     announce(session, account_activated_event(account, event, sealed_password))
     announce(session, card_requested_event(account, event))
+
+
+def renew_first_password(
+    session: Session, event: FirstPasswordRequested, *, password_hash: str, sealed_password: str, at: datetime
+) -> None:
+    """Give the account a new first password and announce it; a request that comes again changes nothing.
+
+    Raises:
+        NotFound: the account is not open yet.
+    """
+    account = models.locked_account(session, event.insurance_code)
+    renewed = account.renew_first_password(event, password_hash=password_hash, sealed_password=sealed_password, at=at)
+    if renewed is not None:
+        announce(session, renewed)
