@@ -261,6 +261,7 @@ def test_a_line_of_the_queue_says_what_an_officer_needs(officer, queue):
         "assigned_to",
         "others_pending",
         "account_exists",
+        "password_undelivered",
     }
     assert line["insurance_code"] == queue[0]["who"].insurance_code
     assert (line["kind"], line["status"], line["condition"]) == ("register", "pending", "awaiting_visit")
