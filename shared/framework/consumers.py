@@ -7,6 +7,7 @@ from nameko.extensions import Entrypoint
 
 from shared import logs, metrics
 from shared.framework.broker import BrokerExtension, Settle
+from shared.language.errors import Unavailable, reason_of
 from shared.language.events import Event
 from shared.messaging import codec, topology
 
@@ -59,8 +60,12 @@ class EventConsumer(Entrypoint):
 def _finisher(queue: str, headers: Mapping[str, Any], settle: Settle) -> Callable[[Any, Any, Any], tuple[Any, Any]]:
     def finish(worker: Any, result: Any, exc_info: Any) -> tuple[Any, Any]:
         error = exc_info[1] if exc_info else None
-        if error is not None:
-            log.error("event_failed", queue=queue, event_id=topology.attribute(headers, topology.ID), exc_info=exc_info)
+        event_id = topology.attribute(headers, topology.ID)
+        if isinstance(error, Unavailable):
+            dependency = error.details.get("dependency")
+            log.warning("event_waits", queue=queue, event_id=event_id, dependency=dependency, reason=reason_of(error))
+        elif error is not None:
+            log.error("event_failed", queue=queue, event_id=event_id, exc_info=exc_info)
         metrics.EVENTS.labels(queue, "failed" if error else "done").inc()
         settle(error)
         return result, exc_info

@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,9 +13,11 @@ import requests
 
 from shared.language.clock import utc_now
 from shared.logs import LIBRARY_WARNED
-from shared.messaging import topology
+from shared.messaging import codec, topology
 from shared.messaging.dead_letters import RabbitMqDeadLetters
+from shared.messaging.declarations import blocking_channel
 from tests.support.documents import documented_log_events
+from tests.support.events import declaration_submitted
 from tests.support.processes import STOPS_WITHIN
 from tests.support.waiting import until
 from vssid.smoke import AGENCY
@@ -174,6 +177,26 @@ def test_every_line_of_every_log_is_an_event_of_ours_also_in_an_outage(system):
     ]
     assert {"relay_waits", "broker_lost", "timer_waits"} <= {line["event"] for line in during}
     assert {line["level"] for line in during if line["service"] == "relay"} == {"info", "warning"}
+
+
+def test_an_event_that_the_database_keeps_from_being_done_waits_without_a_traceback(system):
+    (person,) = system.prepare(6, 1)
+    mark = system.log_of("approval").stat().st_size
+    queue = topology.queue_name(system.settings.broker_prefix, "approval", "on_declaration_submitted")
+    event = declaration_submitted(insurance_code=person.insurance_code, declaration_id="waits-1", number="2026-0999999")
+    system.database.cut()
+    try:
+        with blocking_channel(replace(system.settings, amqp_url=system.broker_url)) as channel:
+            properties = pika.BasicProperties(message_id="waits-1", headers={topology.ID: "waits-1"})
+            channel.basic_publish("", queue, codec.encode(event).encode(), properties, mandatory=True)
+        with system.log_of("approval").open() as log:
+            log.seek(mark)
+            waited = until(lambda: [one for one in map(json.loads, log) if one["event"] == "event_waits"], "it waits")
+    finally:
+        system.database.heal()
+    assert (waited[0]["level"], waited[0]["dependency"], waited[0]["event_id"]) == ("warning", "database", "waits-1")
+    assert "exception" not in waited[0] and waited[0]["reason"]
+    until(lambda: system.count("approval", "reviews", "declaration_id = 'waits-1'") == 1, "it is done afterwards")
 
 
 def test_a_relay_that_the_broker_turns_away_says_who_did_and_nothing_else(system):
