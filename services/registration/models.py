@@ -74,7 +74,7 @@ accounts = sa.Table(
     sa.Column("password_expires_at", UtcDateTime, nullable=False),
     sa.Column("must_change_password", sa.Boolean, nullable=False),
     sa.Column("activated_at", UtcDateTime, nullable=False),
-    sa.Column("password_requested_at", UtcDateTime),
+    sa.Column("password_version", sa.Integer, nullable=False, server_default="0"),
 )
 
 uploads = sa.Table(

@@ -211,19 +211,23 @@ class AccountActivated(Event, by="registration"):
 
 @dataclass(frozen=True, kw_only=True)
 class FirstPasswordUndelivered(Event, by="notification"):
-    """The SMS with a first password, queued at ``queued_at``, did not arrive, and will not."""
+    """The SMS with a first password did not arrive, and will not; ``renewal_id`` is empty for the very first one."""
 
     message_id: str
     declaration_id: str
     number: str
-    queued_at: datetime
+    renewal_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FirstPasswordRequested(Event, by="approval"):
-    """An officer saw the holder of an account, who has no password that works: a new first one is to be made."""
+    """An officer saw the holder of an account, who has no password that works: a new first one is to be made.
+
+    ``version`` counts the requests of an account: an older one that arrives late changes nothing.
+    """
 
     renewal_id: str
+    version: int
     declaration_id: str
     number: str
     insurance_code: str

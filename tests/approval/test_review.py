@@ -25,7 +25,7 @@ from shared.language.events import (
     ReminderRequested,
 )
 from shared.language.values import Condition, Status
-from tests.support.events import AT
+from tests.support.events import AT, first_password_undelivered
 from tests.support.people import ADDRESS, AGENCY, CONTACT, FULL_NAME, ID_DOCUMENT, INSURANCE_CODE
 
 LATER = AT + timedelta(days=1)
@@ -409,3 +409,37 @@ def test_any_other_decision_gives_way_to_the_end_that_registration_knows(review,
     assert review.is_closed_by(status)
     review.close(status, DEADLINE)
     assert (review.status, review.decided_at, review.dossier, review.reason) == (status, DEADLINE, None, None)
+
+
+def lost(**changes):
+    return first_password_undelivered(at=LATER, **changes)
+
+
+def told_of(review):
+    return [step["what"] for step in review.history]
+
+
+def test_a_first_password_that_did_not_arrive_shows_until_another_is_requested(review):
+    review.note_undelivered(lost())
+    review.note_undelivered(lost())
+    assert (review.password_undelivered, told_of(review).count("password_undelivered")) == (True, 1)
+    requested = review.request_first_password(OFFICER, "7900000017", at=LATER)
+    assert (requested.version, requested.renewal_id) == (1, f"{review.declaration_id}.1")
+    assert (review.password_undelivered, told_of(review)[-1]) == (False, "password_requested")
+
+
+def test_only_the_newest_password_counts_as_undelivered(review):
+    first = review.request_first_password(OFFICER, "7900000017", at=LATER)
+    second = review.request_first_password(OFFICER, "7900000017", at=AT)  # by a clock that is behind
+    assert (first.version, second.version) == (1, 2)
+    for outdated in ("", first.renewal_id):
+        review.note_undelivered(lost(renewal_id=outdated))
+        assert not review.password_undelivered
+    review.note_undelivered(lost(renewal_id=second.renewal_id))
+    assert review.password_undelivered
+
+
+def test_a_forgotten_dossier_still_gets_its_holder_a_password(review):
+    review.forget()
+    requested = review.request_first_password(OFFICER, "7900000017", at=LATER)
+    assert (requested.insurance_code, requested.number) == ("7900000017", review.number)

@@ -107,16 +107,16 @@ def account_activated(**changes: Any) -> AccountActivated:
 
 
 def first_password_undelivered(**changes: Any) -> FirstPasswordUndelivered:
-    return FirstPasswordUndelivered(**{**DECLARATION, "message_id": "message-1", "queued_at": AT, "at": AT} | changes)
+    return FirstPasswordUndelivered(**{**DECLARATION, "message_id": "message-1", "at": AT} | changes)
 
 
 def first_password_requested(**changes: Any) -> FirstPasswordRequested:
     facts = {**DECLARATION, "insurance_code": INSURANCE_CODE, "agency": AGENCY}
-    return FirstPasswordRequested(**{**facts, "renewal_id": "renewal-1", "at": AT} | changes)
+    return FirstPasswordRequested(**{**facts, "renewal_id": "declaration-1.1", "version": 1, "at": AT} | changes)
 
 
 def first_password_renewed(**changes: Any) -> FirstPasswordRenewed:
-    facts = {**DECIDED, "insurance_code": INSURANCE_CODE, "account_id": "account-1", "renewal_id": "renewal-1"}
+    facts = {**DECIDED, "insurance_code": INSURANCE_CODE, "account_id": "account-1", "renewal_id": "declaration-1.1"}
     password = {"sealed_password": "sealed", "password_expires_at": AT + timedelta(hours=72)}
     return FirstPasswordRenewed(**facts | password | changes)
 

@@ -208,14 +208,13 @@ class Review:
             at=at,
         )
 
-    def request_first_password(
-        self, officer: str, insurance_code: str, *, renewal_id: str, at: datetime
-    ) -> FirstPasswordRequested:
+    def request_first_password(self, officer: str, insurance_code: str, *, at: datetime) -> FirstPasswordRequested:
         """Have a new first password made for the account that the declaration opened."""
         self.password_undelivered_at = None
         self._note(PASSWORD_REQUESTED, officer, at)
         return FirstPasswordRequested(
-            renewal_id=renewal_id,
+            renewal_id=self._renewal_id,
+            version=self._renewals,
             declaration_id=self.declaration_id,
             number=self.number,
             insurance_code=insurance_code,
@@ -225,11 +224,18 @@ class Review:
 
     def note_undelivered(self, event: FirstPasswordUndelivered) -> None:
         """Note that the first password did not arrive; nothing changes where another was requested since."""
-        requested = [step["at"] for step in self.history if step["what"] == PASSWORD_REQUESTED]
-        is_outdated = bool(requested) and datetime.fromisoformat(requested[-1]) > event.queued_at
-        if not self.password_undelivered and not is_outdated:
+        if event.renewal_id == self._renewal_id and not self.password_undelivered:
             self.password_undelivered_at = event.at
             self._note(PASSWORD_UNDELIVERED, "", event.at)
+
+    @property
+    def _renewals(self) -> int:
+        return sum(step["what"] == PASSWORD_REQUESTED for step in self.history)
+
+    @property
+    def _renewal_id(self) -> str:
+        """The id of the newest request for a first password; empty where there was none."""
+        return f"{self.declaration_id}.{self._renewals}" if self._renewals else ""
 
     def approve(self, officer: str, person: Person, *, at: datetime) -> DeclarationApproved:
         """Decide that the declaration is in order; the register's name, date of birth and sex go with it.

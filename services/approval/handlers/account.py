@@ -11,7 +11,7 @@ from services.approval.domain.review import FIRST_PASSWORDS
 from services.approval.handlers.officer import officer_of
 from shared.language.errors import FieldError, NotFound, Refused
 from shared.language.events import FirstPasswordUndelivered
-from shared.language.values import INSURANCE_CODE, Contact, new_id
+from shared.language.values import INSURANCE_CODE, Contact
 from shared.storage.outbox import announce
 from shared.storage.quotas import count
 
@@ -36,7 +36,7 @@ def request_first_password(
     if review is None:
         raise NotFound("account_not_found")
     count(session, [(FIRST_PASSWORDS, review.number)], at=at)
-    announce(session, review.request_first_password(officer.username, insurance_code, renewal_id=new_id(), at=at))
+    announce(session, review.request_first_password(officer.username, insurance_code, at=at))
     models.record(session, Act.PASSWORD_REQUESTED, officer, token_hash(token), at=at, review=review)
     return review.dossier.contact if review.dossier else None
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from services.notification.domain.delivery import NOT_ARRIVED, Delivery, DeliveryReport, goes_forward
 from services.notification.domain.letter import Mail
-from services.notification.domain.occasion import Occasion, has_first_password, is_about_ended
+from services.notification.domain.occasion import Occasion, has_first_password, is_about_ended, renewal_of
 from services.notification.domain.outcome import (
     Deferred,
     NotAccepted,
@@ -112,7 +112,7 @@ class Message:
             message_id=self.message_id,
             declaration_id=self.declaration_id,
             number=self.number,
-            queued_at=self.queued_at,
+            renewal_id=renewal_of(self.occasion),
             at=at,
         )
 

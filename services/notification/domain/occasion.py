@@ -102,6 +102,12 @@ def has_first_password(key: str) -> bool:
     return key.partition(":")[0] in (AccountActivated.name, FirstPasswordRenewed.name)
 
 
+def renewal_of(key: str) -> str:
+    """Return which renewal of a first password an occasion is, empty for the very first password."""
+    name, _, subject = key.partition(":")
+    return subject if name == FirstPasswordRenewed.name else ""
+
+
 def is_unsolicited(key: str) -> bool:
     """Say whether anybody can cause the messages of an occasion, without an account and without an officer."""
     return key.partition(":")[0] in UNSOLICITED

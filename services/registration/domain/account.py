@@ -35,15 +35,15 @@ class Account:
     password_expires_at: datetime
     must_change_password: bool
     activated_at: datetime
-    password_requested_at: datetime | None = None
+    password_version: int = 0
 
     def renew_first_password(
         self, event: FirstPasswordRequested, *, password_hash: str, sealed_password: str, at: datetime
     ) -> FirstPasswordRenewed | None:
         """Replace the password by a new first one; a request that came already, or is older, changes nothing."""
-        if self.password_requested_at is not None and event.at <= self.password_requested_at:
+        if event.version <= self.password_version:
             return None
-        self.password_requested_at = event.at
+        self.password_version = event.version
         self.password_hash, self.must_change_password = password_hash, True
         self.password_expires_at = at + FIRST_PASSWORD_LIFETIME
         return FirstPasswordRenewed(
