@@ -32,7 +32,7 @@ COUNTERS = ("memory", "redis", "rediss", "redis+unix")
 # a path, an account, a socket or this machine instead
 WITHOUT_HOST = ("file", "memory", "twilio", "smtp", "smtps", "redis+unix", *DATABASES)
 RATE = re.compile(r"0*[1-9]\d* *(/| per ) *(0*[1-9]\d* *)?(second|minute|hour|day|month|year)s?", re.IGNORECASE)
-HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?")
+HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?\.?")
 PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")  # RFC 6750, section 2.1
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")

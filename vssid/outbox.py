@@ -4,7 +4,7 @@ from datetime import datetime
 
 import click
 
-from vssid.startup import STATEFUL
+from vssid import startup
 
 
 @click.group()
@@ -19,27 +19,27 @@ def outbox() -> None:
     type=click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]),
     help="what was announced at this time of Vietnam or later",
 )
-@click.option("--service", type=click.Choice(STATEFUL), multiple=True, help="only what this service announced")
+@click.option("--service", type=click.Choice(startup.STATEFUL), multiple=True, help="only what this service announced")
 def replay_outbox(since: datetime, service: tuple[str, ...]) -> None:
     """Announce events once more, where RabbitMQ may have lost them; listeners that know them do nothing.
 
-    The user of DATABASE_URL must be an administrator's, as that of `vssid migrate` is, or the service's own.
+    By the relay's users on both servers, or an administrator's.
     """
-    import sqlalchemy as sa
+    from sqlalchemy.exc import SQLAlchemyError
 
     from shared import settings
     from shared.language.clock import VIETNAM
-    from shared.storage.database import make_engine
-    from shared.storage.outbox import announce_again
+    from shared.language.errors import reason_of
+    from shared.messaging.relay import BROKER_ERRORS, BrokerUnresponsive, OutboxRelay
 
     configured = settings.read()
     if configured.embedded:
         raise click.ClickException("the embedded system has no broker that could lose events")
-    for name in service or STATEFUL:
-        engine = make_engine(configured.database(name), configured)
+    queues = startup.event_queues(configured)
+    for name in service or startup.STATEFUL:
         try:
-            with engine.begin() as connection:
-                count = announce_again(connection, since.replace(tzinfo=VIETNAM))
-        except (sa.exc.OperationalError, sa.exc.ProgrammingError) as error:  # not there, or not allowed
-            raise click.ClickException(f"{name}, at DATABASE_URL: {str(error.orig).strip()}") from None
+            count = OutboxRelay(configured, name, queues).publish_kept(since.replace(tzinfo=VIETNAM))
+        except (*BROKER_ERRORS, BrokerUnresponsive, SQLAlchemyError) as error:
+            why = reason_of(getattr(error, "orig", None) or error)
+            raise click.ClickException(f"the events of {name} were not all announced: {why}") from None
         click.echo(f"{name}: {count} events")

@@ -9,8 +9,14 @@ from sqlalchemy.orm import Session
 from services.notification import media, models
 from services.notification.domain.delivery import DeliveryReport
 from services.notification.domain.fallback import load_fallback
-from services.notification.domain.message import Channel, Message, Settled, State, mail_of, sms_of
-from services.notification.domain.occasion import Occasion, is_about_pending, is_unsolicited
+from services.notification.domain.message import WAITING_STATES, Channel, Message, Settled, State, mail_of, sms_of
+from services.notification.domain.occasion import (
+    Occasion,
+    has_first_password,
+    is_about_pending,
+    is_unsolicited,
+    password_version,
+)
 from services.notification.domain.outcome import Outcome
 from services.notification.domain.retry import MESSAGE_LIFETIME, RetryPolicy
 from shared.language.errors import Refused
@@ -40,6 +46,8 @@ def queue_messages(
     has a worker ready: such a message is stored as reserved, and is returned. The others wait in the queue.
     """
     queued = models.queued_channels(session, occasion.key, occasion.declaration_id)
+    if has_first_password(occasion.key) and _make_way(session, occasion, at):
+        queued |= {Channel.SMS}
     ready = carriers if carriers and models.WITHDRAWN not in queued else {}
     reserved = []
     for message in _messages_of(occasion, accents=accents, request_id=request_id, at=at):
@@ -54,6 +62,24 @@ def queue_messages(
         if not insert(session, models.messages, message) and message in reserved:
             reserved.remove(message)
     return reserved
+
+
+def _make_way(session: Session, occasion: Occasion, at: datetime) -> bool:
+    """Cancel the older first passwords that wait, which open nothing any more; say whether there is a newer one."""
+    version, has_newer = password_version(occasion.key), False
+    for text in models.password_texts(session, occasion.declaration_id):
+        has_newer |= password_version(text.occasion) > version
+        if password_version(text.occasion) < version and text.state in WAITING_STATES:
+            text.cancel(at)
+    return has_newer
+
+
+def _is_outdated(session: Session, message: Message) -> bool:
+    """Say whether the first password in a message was replaced by a newer one."""
+    if not has_first_password(message.occasion):
+        return False
+    occasions = models.occasions_of(session, message.declaration_id)
+    return max(map(password_version, occasions)) > password_version(message.occasion)
 
 
 def _messages_of(occasion: Occasion, *, accents: bool, request_id: str, at: datetime) -> list[Message]:
@@ -99,11 +125,11 @@ def reserve_due(
 ) -> Message | None:
     """Reserve the next due message of a channel for a carrier, or return None where there is none.
 
-    What anybody can cause is held where the day's budget is spent. One whose declaration was withdrawn is cancelled
-    here: its event may have come after the withdrawal.
+    What anybody can cause is held where the day's budget is spent. One whose declaration was withdrawn, or whose first
+    password was replaced, is cancelled here: its event may have come late.
     """
     while (message := models.due_message(session, channel, at)) is not None:
-        if models.is_withdrawn(session, message.declaration_id):
+        if models.is_withdrawn(session, message.declaration_id) or _is_outdated(session, message):
             message.cancel(at)
         elif budget_spent and is_unsolicited(message.occasion) and message.state == State.QUEUED:
             models.hold_unsolicited(session, channel, at)

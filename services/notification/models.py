@@ -11,10 +11,11 @@ from services.notification.domain.message import (
     HOLD,
     RESERVED_STATES,
     WAITING_STATES,
+    Channel,
     Message,
     State,
 )
-from services.notification.domain.occasion import UNSOLICITED
+from services.notification.domain.occasion import UNSOLICITED, has_first_password
 from shared.language.errors import NotFound
 from shared.storage.columns import UtcDateTime, insert_on
 from shared.storage.database import mapping
@@ -150,6 +151,20 @@ def locked_messages(session: Session, declaration_id: str) -> Sequence[Message]:
     """Return the messages of a declaration, locked in an order that rules out deadlocks."""
     query = sa.select(Message).where(messages.c.declaration_id == declaration_id)
     return session.scalars(query.order_by(messages.c.message_id).with_for_update()).all()
+
+
+def password_texts(session: Session, declaration_id: str) -> Sequence[Message]:
+    """Return the SMS with the first passwords of an account, locked in an order that rules out deadlocks."""
+    return [
+        message
+        for message in locked_messages(session, declaration_id)
+        if message.channel == Channel.SMS and has_first_password(message.occasion)
+    ]
+
+
+def occasions_of(session: Session, declaration_id: str) -> Sequence[str]:
+    """Return what was told about a declaration, as keys of occasions."""
+    return session.scalars(sa.select(messages.c.occasion).where(messages.c.declaration_id == declaration_id)).all()
 
 
 def messages_about(session: Session, declaration_id: str) -> Sequence[Message]:

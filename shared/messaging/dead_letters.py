@@ -134,9 +134,13 @@ class RabbitMqDeadLetters:
 
         What is yielded stays with the channel, so the second look finds only what the first one missed.
         """
-        yield from self._ready_events(channel)
+        seen = set()
+        for tag, event in self._ready_events(channel):
+            seen.add(event.event_id)
+            yield tag, event
         channel.connection.sleep(HELD_SECONDS)
-        yield from self._ready_events(channel)
+        # one that was put back, and died again meanwhile, is not another
+        yield from (found for found in self._ready_events(channel) if found[1].event_id not in seen)
 
     def _ready_events(self, channel: Any) -> Iterator[tuple[int, DeadEvent]]:
         for queue in self._queues:

@@ -275,15 +275,28 @@ class OutboxRelay(threading.Thread):
         known = topology.volume_name(self._settings.broker_prefix, self.service)
         if has_exchange(self._settings, known):
             return
-        events, position = 0, -1
-        while rows := self._kept_after(position):
-            events, position = events + len(self._publish(rows)), rows[-1]["position"]
+        events = self.publish_kept()
         declare_exchange(self._settings, known)
         if events:
             log.warning("events_announced_again", outbox=self.service, events=events)
 
-    def _kept_after(self, position: int) -> list[dict[str, Any]]:
+    def publish_kept(self, since: datetime | None = None) -> int:
+        """Publish what was confirmed, since a moment or at all, once more; return how many events. It stays kept.
+
+        Raises:
+            BrokerUnresponsive, SQLAlchemyError, OSError: a server does not answer.
+        """
+        if self._publisher is None:
+            self._publisher = ConfirmingPublisher(self._settings, self._queues)
+        events, position = 0, -1
+        while rows := self._kept_after(position, since):
+            events, position = events + len(self._publish(rows)), rows[-1]["position"]
+        return events
+
+    def _kept_after(self, position: int, since: datetime | None) -> list[dict[str, Any]]:
         kept = sa.select(announced).where(announced.c.position > position).order_by(announced.c.position)
+        if since is not None:
+            kept = kept.where(announced.c.announced_at >= since)
         with self._engine.connect() as connection:
             return [dict(row) for row in connection.execute(kept.limit(BATCH_SIZE)).mappings()]
 

@@ -278,7 +278,7 @@ def checked(url: str) -> sa.URL:
 
     parsed = sa.make_url(url)
     try:
-        make_dsn(**parsed.translate_connect_args(username="user", database="dbname"), **parsed.query)
+        make_dsn(**{**parsed.translate_connect_args(username="user", database="dbname"), **parsed.query})
     except Error as error:
         raise SettingsError(f"DATABASE_URL is not usable: {reason_of(error)}") from None
     return parsed

@@ -1,5 +1,6 @@
 """Brings a service's database up to date, creating the database first where it is missing."""
 
+import time
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -13,6 +14,8 @@ from shared.storage.database import checked
 from shared.storage.roles import owned_by_its_service, role_of
 
 HERE = Path(__file__).parent
+LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's code where `lock_timeout` is over
+LOCK_PAUSES = (1.0, 2.0, *[5.0] * 24)  # seconds before each further try: two minutes
 
 
 def configuration(service: str, url: str, metadata: sa.MetaData) -> Config:
@@ -40,8 +43,20 @@ def upgrade(service: str, metadata: sa.MetaData, settings: Settings) -> bool:
     with owned_by_its_service(service, settings):
         if is_newer := _is_newer(config):
             return is_newer
-        command.upgrade(config, "head")
+        _upgrade(config)
     return False
+
+
+def _upgrade(config: Config) -> None:
+    """Run the migrations; where somebody reads a table for long, wait in between and let others to the table."""
+    for pause in (*LOCK_PAUSES, None):
+        try:
+            command.upgrade(config, "head")
+            return
+        except sa.exc.OperationalError as error:
+            if pause is None or getattr(error.orig, "pgcode", None) != LOCK_NOT_AVAILABLE:
+                raise
+            time.sleep(pause)
 
 
 def _is_newer(config: Config) -> bool:

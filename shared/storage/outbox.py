@@ -1,6 +1,5 @@
 """The outbox: events are written in the transaction of their change, and carried to the broker afterwards."""
 
-from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -64,13 +63,3 @@ def _insert(outbox: sa.Table, dialect: str) -> Any:
     insert = sa.insert(outbox)
     # the relay is woken in the same round trip
     return insert.returning(sa.func.pg_notify("outbox", "")) if dialect == "postgresql" else insert
-
-
-def announce_again(connection: sa.Connection, since: datetime) -> int:
-    """Put what was announced since then back into the outbox, in its order; return how many events (PostgreSQL)."""
-    metadata = sa.MetaData()
-    outbox, announced = outbox_table(metadata), announced_table(metadata)
-    names = [column.name for column in outbox.c if column.name != "position"]
-    taken = sa.delete(announced).where(announced.c.announced_at >= since).returning(*announced.c).cte("taken")
-    rows = sa.select(*(taken.c[name] for name in names)).order_by(taken.c.position)
-    return connection.execute(sa.insert(outbox).from_select(names, rows)).rowcount

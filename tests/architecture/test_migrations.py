@@ -17,6 +17,7 @@ from alembic.script import ScriptDirectory
 from shared.storage import migrate
 from tests.architecture.sources import calls
 from tests.support import released
+from tests.support.waiting import until
 from vssid.startup import STATEFUL
 
 SERVICES = Path(import_module("services").__file__).parent
@@ -147,6 +148,8 @@ def keeps_the_release_before(tree):
     """Yield what in a migration the release before, or a table with many rows, cannot bear."""
     created = {one.args[0].value for name, one in calls(tree) if name == "op.create_table"}
     contracts = [node.value.value for node in tree.body if isinstance(node, ast.Assign) and is_named(node, "contracts")]
+    if is_half_in_a_transaction(upgrade_of(tree)):
+        yield "autocommit_block: what stands beside it is committed before the revision is, and cannot be run again"
     for name, call in calls(upgrade_of(tree)):
         called = name.removeprefix("op.")
         given = {keyword.arg: getattr(keyword.value, "value", None) for keyword in call.keywords}
@@ -172,12 +175,20 @@ def upgrade_of(tree):
     return function
 
 
+def is_half_in_a_transaction(function):
+    """Return whether a migration has a block without a transaction and anything beside it."""
+    blocks = [node for node in function.body if isinstance(node, ast.With)]
+    return bool(blocks) and len(function.body) > len(blocks[:1])
+
+
 def is_named(node, name):
     return [target.id for target in node.targets if isinstance(target, ast.Name)] == [name]
 
 
 def is_demanding(column):
     """Return whether a column takes no NULL and has no default of the server's."""
+    if isinstance(column, ast.Name):
+        return False
     given = {keyword.arg: keyword.value for keyword in column.keywords}
     takes_null = getattr(given.get("nullable"), "value", True)
     return not takes_null and "server_default" not in given
@@ -205,6 +216,7 @@ def test_the_release_before_runs_on_the_tables_of_every_later_migration(service)
         ("op.create_index('ix_a', 'a', ['b'], unique=True, postgresql_concurrently=True)", "create_index"),
         ("op.create_unique_constraint('uq_a', 'a', ['b'])", "create_unique_constraint"),
         ("op.create_check_constraint('ck_a', 'a', 'b > 0')", "create_check_constraint"),
+        ("op.add_column('a', b)\n    with op.get_context().autocommit_block():\n        pass", "autocommit_block"),
         ("op.alter_column('a', 'b', nullable=True)", None),
         ("op.add_column('a', sa.Column('b', sa.Text))", None),
         ("op.add_column('a', sa.Column('b', sa.Text, nullable=False, server_default=''))", None),
@@ -260,3 +272,58 @@ def test_an_index_is_made_while_others_write(postgresql_settings, tmp_path):
     engine = sa.create_engine(url)
     assert [one["name"] for one in sa.inspect(engine).get_indexes("things")] == ["ix_things"]
     engine.dispose()
+
+
+def test_several_may_migrate_at_once_where_an_index_is_made_concurrently(postgresql_settings):
+    """Who waits for the lock must hold no snapshot, for which the index would wait in turn."""
+    script = UPGRADE.replace("cards", "approval")
+    environment = {**os.environ, "DATABASE_URL": postgresql_settings.database_url}
+    runners = [
+        subprocess.Popen([sys.executable, "-c", script], env=environment, stderr=subprocess.PIPE, cwd=SERVICES.parent)
+        for _ in range(3)
+    ]
+    errors = [runner.communicate(timeout=90)[1].decode() for runner in runners]
+    assert [runner.returncode for runner in runners] == [0, 0, 0], errors
+
+
+def test_an_index_whose_migration_was_ended_before_its_end_is_made_anew(postgresql_settings):
+    engine = migrated("approval", postgresql_settings)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0012'"))
+    migrate.upgrade("approval", metadata_of("approval"), postgresql_settings)
+    assert "ix_reviews_undelivered" in {one["name"] for one in sa.inspect(engine).get_indexes("reviews")}
+    engine.dispose()
+
+
+def test_a_table_that_somebody_reads_for_long_is_left_to_others_meanwhile(postgresql_settings):
+    """An ALTER TABLE that waits keeps everybody else from the table."""
+    engine = migrated("approval", postgresql_settings)
+    command.downgrade(
+        migrate.configuration("approval", postgresql_settings.database("approval"), metadata_of("approval")), "0011"
+    )
+    environment = {**os.environ, "DATABASE_URL": postgresql_settings.database_url}
+    command_line = [sys.executable, "-c", UPGRADE.replace("cards", "approval")]
+    with engine.connect() as reading:
+        reading.execute(sa.text("SELECT count(*) FROM reviews"))
+        runner = subprocess.Popen(command_line, env=environment, stderr=subprocess.PIPE, cwd=SERVICES.parent)
+        waiting = sa.text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = :name")
+        with engine.connect() as other:
+            name = {"name": engine.url.database}
+            until(lambda: other.execute(waiting, name).scalar_one() > 0 or other.rollback(), "the migration waits")
+            other.rollback()
+            until(lambda: not other.execute(waiting, name).scalar_one() or other.rollback(), "it steps back")
+            other.execute(sa.text("SET statement_timeout = '900ms'"))
+            until(lambda: is_readable(other), "others read the table")
+        assert runner.poll() is None, "it tries again"
+    assert runner.communicate(timeout=60)[1] == b"" and runner.returncode == 0
+    engine.dispose()
+
+
+def is_readable(connection):
+    try:
+        connection.execute(sa.text("SELECT count(*) FROM reviews"))
+        return True
+    except sa.exc.OperationalError:
+        return False
+    finally:
+        connection.rollback()

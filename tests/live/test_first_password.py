@@ -22,7 +22,7 @@ def system(servers, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def walk(system):
-    system.people = iter(system.prepare(SEED, 2))
+    system.people = iter(system.prepare(SEED, 3))
     return Walk(system.url, as_officer=system.officer(SEED))
 
 
@@ -82,7 +82,7 @@ def test_a_password_that_no_carrier_takes(system, walk, declared):
         walk.approve(declared)
         until(lambda: declared["number"] in undelivered(walk), "the officers see that it did not arrive")
     finally:
-        system.texts.heal()
+        system.texts.sending.heal()
     check_that_the_officer_helps(system, walk, declared)
     assert len(passwords(system, declared)) == 1, "the first one was never sent, and nothing twice"
 
@@ -95,3 +95,23 @@ def test_a_password_that_the_phone_never_got(system, walk, declared):
     answer = system.texts.call_back(sms, "undelivered", to=system.url, ErrorCode="30003")
     assert answer.status_code == 204, answer.text
     check_that_the_officer_helps(system, walk, declared)
+
+
+def test_no_password_arrives_that_another_has_replaced(system, walk, declared):
+    system.texts.sending.fail(429)
+    try:
+        walk.approve(declared)
+        waiting = (
+            f"declaration_id = (SELECT declaration_id FROM messages WHERE number = '{declared['number']}' LIMIT 1)"
+        )
+        queued = f"{waiting} AND channel = 'sms' AND state = 'queued' AND occasion LIKE 'account_activated:%'"
+        until(lambda: system.count("notification", "messages", queued), "the first password waits")
+        send_again(walk, declared)
+        cancelled = queued.replace("'queued'", "'cancelled'")
+        until(lambda: system.count("notification", "messages", cancelled), "it is not sent any more")
+    finally:
+        system.texts.sending.heal()
+    until(lambda: passwords(system, declared), "the new password arrives")
+    system.until_quiet()
+    assert len(passwords(system, declared)) == 1
+    assert declared["number"] not in undelivered(walk)

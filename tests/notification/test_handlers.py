@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from services.notification import handlers, models
 from services.notification.domain.delivery import Delivery, DeliveryReport
 from services.notification.domain.message import HOLD, Channel, Message, State
-from services.notification.domain.occasion import activated, expired, rejected, submitted
+from services.notification.domain.occasion import activated, expired, password_renewed, rejected, submitted
 from services.notification.domain.outcome import Deferred, Rejected, Sent, Unknown
 from services.notification.domain.retry import ENDED_LIFETIME, RetryPolicy
 from shared.language.clock import vietnam_midnight
@@ -24,6 +24,7 @@ from tests.support.events import (
     declaration_expired,
     declaration_rejected,
     declaration_withdrawn,
+    first_password_renewed,
     reminder_requested,
 )
 from tests.support.people import CONTACT
@@ -333,3 +334,50 @@ def test_a_report_while_the_message_is_reserved_does_not_stop_its_outcome(databa
     assert reassign(database, reserved, "smtp").delivery == "undelivered"
     settled = settle(database, reserved, Sent(reported=True))
     assert (settled.message.state, settled.message.code, settled.fell_back) == ("sent", "twilio_30003", False)
+
+
+def renewed(version):
+    return password_renewed(first_password_renewed(renewal_id=f"declaration-1.{version}"))
+
+
+def states(database):
+    with database.begin() as session:
+        query = sa.select(Message.occasion, Message.state).where(models.messages.c.channel == "sms")
+        return {occasion.rpartition(":")[2]: state for occasion, state in session.execute(query)}
+
+
+def test_a_first_password_makes_the_older_ones_that_wait_worthless(database):
+    queue(database, activated(account_activated()))
+    queue(database, renewed(1))
+    assert states(database) == {"declaration-1": "cancelled", "declaration-1.1": "queued"}
+    queue(database, renewed(2))
+    assert states(database) == {
+        "declaration-1": "cancelled",
+        "declaration-1.1": "cancelled",
+        "declaration-1.2": "queued",
+    }
+
+
+def test_a_first_password_that_comes_late_is_not_told(database):
+    queue(database, renewed(10))
+    queue(database, renewed(9))
+    queue(database, activated(account_activated()))
+    assert states(database) == {"declaration-1.10": "queued"}
+
+
+def test_a_first_password_under_way_that_was_replaced_is_not_sent_again(database):
+    queue(database, activated(account_activated()))
+    reserved = reserve(database)
+    queue(database, renewed(1))
+    assert states(database) == {"declaration-1": "sending", "declaration-1.1": "queued"}
+    settle(database, reserved, Deferred("busy"))
+    later = AT + timedelta(days=1)
+    assert reserve(database, at=later).occasion == "first_password_renewed:declaration-1.1"
+    assert reserve(database, at=later) is None
+    assert states(database)["declaration-1"] == "cancelled"
+
+
+def test_passwords_of_other_declarations_are_left_alone(database):
+    queue(database, activated(account_activated(declaration_id="declaration-2")))
+    queue(database, renewed(1))
+    assert states(database) == {"declaration-2": "queued", "declaration-1.1": "queued"}

@@ -464,8 +464,10 @@ def test_a_person_has_one_account_whatever_is_approved(database):
 
 
 def renew(database, at, version, sealed="sealed again"):
-    event = first_password_requested(version=version, insurance_code=account_of(database).insurance_code)
+    account = account_of(database)
+    whose = {"insurance_code": account.insurance_code, "declaration_id": account.declaration_id}
     with database.begin() as session:
+        event = first_password_requested(version=version, **whose)
         renew_first_password(session, event, password_hash=f"hash of {sealed}", sealed_password=sealed, at=at)
 
 
@@ -497,6 +499,16 @@ def test_a_request_for_a_password_that_comes_again_or_late_changes_nothing(datab
     before = (account_of(database), announced(database))
     renew(database, at=DEADLINE, version=version, sealed="another")
     assert (account_of(database), announced(database)) == before
+
+
+def test_a_request_for_a_password_of_a_withdrawn_declaration_changes_nothing(database):
+    declaration = submit(database)
+    withdraw(database, declaration)
+    before = announced(database)
+    event = first_password_requested(declaration_id=declaration.declaration_id)
+    with database.begin() as session:
+        renew_first_password(session, event, password_hash="", sealed_password="", at=AT)
+    assert announced(database) == before
 
 
 def test_a_request_for_a_password_waits_for_its_account(database):

@@ -36,7 +36,8 @@ UNNAMED_LIFETIME = timedelta(hours=24)  # of a file in it that no review names
 WRONG_CODES = Limit("wrong_code", 5, timedelta(hours=1), Locked)  # tracking codes tried for one declaration
 SPELLING_CONFIRMED = "spelling_confirmed"  # in the history: the officer saw that the register spells the name otherwise
 PASSWORD_REQUESTED, PASSWORD_UNDELIVERED = "password_requested", "password_undelivered"  # in the history
-FIRST_PASSWORDS = Limit("first_password", 3, timedelta(days=1))
+FIRST_PASSWORDS = Limit("first_password", 3, timedelta(days=1))  # of one account
+OFFICERS_PASSWORDS = Limit("officers_first_passwords", 100, timedelta(days=1))  # requested by one officer
 REMINDERS = Limit("reminder", 3, timedelta(days=1))
 
 
@@ -224,7 +225,8 @@ class Review:
 
     def note_undelivered(self, event: FirstPasswordUndelivered) -> None:
         """Note that the first password did not arrive; nothing changes where another was requested since."""
-        if event.renewal_id == self._renewal_id and not self.password_undelivered:
+        is_known = self.dossier is not None and not self.password_undelivered
+        if is_known and event.renewal_id == self._renewal_id:
             self.password_undelivered_at = event.at
             self._note(PASSWORD_UNDELIVERED, "", event.at)
 
@@ -315,6 +317,7 @@ class Review:
     def forget(self) -> None:
         """Forget whose a decided declaration was, once it need not be known any more."""
         self.insurance_code = self.full_name = self.name_key = self.dossier = self.reason = None
+        self.password_undelivered_at = None
 
     def has_expired(self, at: datetime) -> bool:
         return at >= self.expires_at

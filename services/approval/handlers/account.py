@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from services.approval import models
 from services.approval.domain.journal import Act
 from services.approval.domain.officer import Permission, token_hash
-from services.approval.domain.review import FIRST_PASSWORDS
+from services.approval.domain.review import FIRST_PASSWORDS, OFFICERS_PASSWORDS
 from services.approval.handlers.officer import officer_of
 from shared.language.errors import FieldError, NotFound, Refused
 from shared.language.events import FirstPasswordUndelivered
@@ -26,7 +26,7 @@ def request_first_password(
     Raises:
         Refused: ``identity_not_checked``.
         NotFound: ``account_not_found``.
-        TooMany: after three a day.
+        TooMany: after three a day of one account, and a hundred by one officer.
     """
     officer = officer_of(session, token, Permission.DECIDE, at=at)
     if not identity_checked:
@@ -35,7 +35,7 @@ def request_first_password(
     review = models.review_of(session, known, for_update=True) if known else None
     if review is None:
         raise NotFound("account_not_found")
-    count(session, [(FIRST_PASSWORDS, review.number)], at=at)
+    count(session, [(FIRST_PASSWORDS, review.number), (OFFICERS_PASSWORDS, officer.username)], at=at)
     announce(session, review.request_first_password(officer.username, insurance_code, at=at))
     models.record(session, Act.PASSWORD_REQUESTED, officer, token_hash(token), at=at, review=review)
     return review.dossier.contact if review.dossier else None

@@ -29,7 +29,10 @@ from shared.storage.quotas import check, count
 
 BATCH_SIZE = 50  # reviews whose data are deleted in one transaction
 Ending = DeclarationWithdrawn | DeclarationExpired
-CRITERIA = ("number", "insurance_code", "from", "to", "condition", "status", "kind", "q", "cursor")
+CRITERIA = (
+    *("number", "insurance_code", "from", "to", "condition", "status", "kind", "q", "cursor"),
+    "password_undelivered",
+)
 WRONG_TRACKING_CODE = "wrong_tracking_code"
 
 
@@ -107,7 +110,7 @@ def search_reviews(session: Session, token: str, search: dict[str, Any], *, at: 
     """
     officer = officer_of(session, token, Permission.READ_QUEUE, at=at)
     found = models.reviews_found(session, officer.agency_code, search, at)
-    criteria = ",".join(name for name in CRITERIA if search.get(name))
+    criteria = ",".join(name for name in CRITERIA if search.get(name) not in (None, ""))
     shown = " ".join(review.number for review in found[: search["limit"]])
     models.record(session, Act.SEARCHED, officer, token_hash(token), at=at, detail=f"{criteria}: {shown}")
     return found

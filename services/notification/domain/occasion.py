@@ -108,6 +108,12 @@ def renewal_of(key: str) -> str:
     return subject if name == FirstPasswordRenewed.name else ""
 
 
+def password_version(key: str) -> int:
+    """Return the place of a first password among those of its account: a later one makes it worthless."""
+    _, _, version = renewal_of(key).rpartition(".")
+    return int(version) if version.isdecimal() else 0
+
+
 def is_unsolicited(key: str) -> bool:
     """Say whether anybody can cause the messages of an occasion, without an account and without an officer."""
     return key.partition(":")[0] in UNSOLICITED

@@ -8,7 +8,7 @@ from services.registration import models
 from services.registration.domain.account import account_activated_event, card_requested_event, open_account
 from services.registration.domain.kinds import Effect, check_effect
 from shared.language.events import DeclarationApproved, FirstPasswordRequested
-from shared.language.values import new_id
+from shared.language.values import Status, new_id
 from shared.storage.database import insert
 from shared.storage.outbox import announce
 
@@ -38,9 +38,14 @@ def renew_first_password(
 ) -> None:
     """Give the account a new first password and announce it; a request that comes again changes nothing.
 
+    Nor does one for a declaration that was withdrawn while it was approved, and opened no account.
+
     Raises:
         NotFound: the account is not open yet.
     """
+    declaration = models.declaration_by_id(session, event.declaration_id)
+    if declaration.status == Status.WITHDRAWN:
+        return
     account = models.locked_account(session, event.insurance_code)
     renewed = account.renew_first_password(event, password_hash=password_hash, sealed_password=sealed_password, at=at)
     if renewed is not None:
