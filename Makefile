@@ -59,7 +59,7 @@ restore: ## Restore a backup into an empty system, and start it (BACKUP=backups/
 	  echo 'make restore: set BACKUP=folder, and put the .env of the backed-up system here' >&2; exit 2; }
 	docker compose build --quiet definitions
 	@$(PYTHON) deploy/backup.py restore "$$BACKUP"
-	$(MAKE) up
+	@$(MAKE) --no-print-directory up
 
 # With docker compose all of it runs in containers, so the machine needs no Python for it.
 smoke: ## Drive a running system from submission to card, and count its messages (COUNT=50)
