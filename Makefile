@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 COMPILE := uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
            --no-header --no-annotate --generate-hashes $(UPGRADE)
 
-.PHONY: servers-named help venv demo run local up down backup restore smoke test bench lint lock docs clean
+.PHONY: servers-named help venv demo run local up down upgrade backup restore smoke test bench lint lock docs clean
 
 help:
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | while IFS=$$'\t' read -r target text; do printf '  make %-8s %s\n' "$$target" "$$text"; done
@@ -51,6 +51,19 @@ up: secrets ## The same with docker compose (SCALE="--scale registration=3")
 down: .env ## Stop what `make up` started; data stay (ARGS=-v deletes them)
 	docker compose down --remove-orphans $(ARGS)
 
+# `docker compose up` stops whatever depends on what changed, and starts it again only after all of that. So a container
+# of the new version is started beside each of the old ones, without what it depends on, before the old ones are stopped.
+upgrade: secrets ## Replace services, relay and gateway by this version while callers are served
+	docker compose build
+	docker compose run --rm --no-deps definitions
+	docker compose exec -T rabbitmq rabbitmqctl -q import_definitions /etc/rabbitmq/definitions/definitions.json
+	docker compose run --rm --no-deps migrate
+	@set -e; for service in registration approval notification cards relay gateway; do \
+	  old=$$(docker compose ps -q $$service); \
+	  docker compose up -d --no-deps --no-recreate --wait --scale $$service=$$((2 * $$(wc -w <<<"$$old"))) $$service; \
+	  docker stop $$old >/dev/null; docker rm $$old >/dev/null; \
+	done
+
 backup: ## Back up what `make up` started, while it runs (BACKUP=backups/…)
 	@$(PYTHON) deploy/backup.py backup "$${BACKUP:-backups/$$(date -u +%Y-%m-%dT%H%M%SZ)}"
 
@@ -59,7 +72,7 @@ restore: ## Restore a backup into an empty system, and start it (BACKUP=backups/
 	  echo 'make restore: set BACKUP=folder, and put the .env of the backed-up system here' >&2; exit 2; }
 	docker compose build --quiet definitions
 	@$(PYTHON) deploy/backup.py restore "$$BACKUP"
-	$(MAKE) up
+	@$(MAKE) --no-print-directory up
 
 # With docker compose all of it runs in containers, so the machine needs no Python for it.
 smoke: ## Drive a running system from submission to card, and count its messages (COUNT=50)

@@ -10,7 +10,6 @@ import argparse
 import hashlib
 import json
 import os
-import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -21,20 +20,22 @@ from typing import IO, Protocol
 ROOT = Path(__file__).parents[1]
 DATABASE, STORE, SUMS = "database.tar", "store.tar", "sums.json"
 BLOCK = 1 << 20
-CHANGED_MEANWHILE = 1  # tar's status where a file went or grew under its hands; 2 is an error
 NUMBERS_LEFT_OUT = 100_000  # of each serial: those given after the backup stand on paper, and are not given twice
 
 # with the write-ahead log that it needs, and a manifest for `pg_verifybackup`
 TAKE_DATABASE = (
     'exec pg_basebackup --username "$POSTGRES_USER" --pgdata - --format tar --wal-method fetch --checkpoint fast'
 )
-EMPTY = 'test -z "$(ls -A "{folder}" 2>/dev/null)"'
+# tar ends with 1 where a file went or grew under its hands, and so does docker where it could not run tar at all
+TAKE_STORE = 'tar -C "$STORE" -cf - . || test $? -eq 1'
+LOOK = 'test ! -e "{folder}" || ls -A "{folder}"'
 PUT_DATABASE = (
     'mkdir -p "$PGDATA" && cd "$PGDATA" && tar -xf - && chmod 700 . && pg_verifybackup --quiet . && rm backup_manifest'
 )
 LEAVE_NUMBERS_OUT = """
 databases="SELECT datname FROM pg_database WHERE NOT datistemplate"
-for database in $(psql -XAtU "$POSTGRES_USER" -d postgres -c "$databases"); do
+databases=$(psql -XAtU "$POSTGRES_USER" -d postgres -c "$databases") || exit
+for database in $databases; do
   psql -XqAtU "$POSTGRES_USER" -d "$database" -v ON_ERROR_STOP=1 -c "
     SELECT setval(format('%I.%I', schemaname, sequencename), coalesce(last_value, 0) + {count})
     FROM pg_sequences WHERE sequencename LIKE '%\\_serial'" > /dev/null || exit
@@ -77,16 +78,18 @@ class Compose:
         return ["docker", "compose", "exec", "-T", "postgres", "sh", "-c", script]
 
     def at_database_files(self, script: str) -> list[str]:
-        return self._run("postgres", "--user", "postgres", script=script)
+        # as root, for a new volume may be root's; the image hands the files over to the user postgres when it starts
+        return self._run("postgres", script=script)
 
     def at_store(self, script: str) -> list[str]:
         return self._run("registration", "--env", "STORE=/var/lib/vssid/store", script=script)
 
     def at_broker_files(self, script: str) -> list[str]:
-        return self._run("rabbitmq", script=script)
+        return self._run("rabbitmq", "--env", "RABBITMQ_DATA_DIR=/var/lib/rabbitmq", script=script)
 
     def start_database(self) -> None:
-        subprocess.run(["docker", "compose", "up", "-d", "--wait", "postgres"], check=True, cwd=ROOT)
+        if _status(["docker", "compose", "up", "-d", "--wait", "postgres"]) != 0:
+            raise BackupError("PostgreSQL did not start on what was restored: see `docker compose logs postgres`")
 
     def _run(self, service: str, *options: str, script: str) -> list[str]:
         once = ["docker", "compose", "run", "--rm", "-T", "--no-deps", "--entrypoint", "sh", *options]
@@ -102,13 +105,14 @@ def backup(machine: Machine, folder: Path, now: Callable[[], datetime] = lambda:
     if folder.exists():
         raise BackupError(f"{folder} is there already: name another folder")
     unfinished = folder.with_name(f"{folder.name}.unfinished")
-    unfinished.mkdir(parents=True, mode=0o700)
+    try:
+        unfinished.mkdir(parents=True, mode=0o700)
+    except FileExistsError:
+        raise BackupError(f"{unfinished} is there already: delete it, or name another folder") from None
     began = now()
     sums = {
         DATABASE: _take(machine.at_database(TAKE_DATABASE), unfinished / DATABASE, "PostgreSQL"),
-        STORE: _take(
-            machine.at_store('exec tar -C "$STORE" -cf - .'), unfinished / STORE, "the store", CHANGED_MEANWHILE
-        ),
+        STORE: _take(machine.at_store(TAKE_STORE), unfinished / STORE, "the store"),
     }
     with _private(unfinished / SUMS) as file:
         file.write(json.dumps({"began": began.isoformat(), "sha256": sums}, indent=1).encode() + b"\n")
@@ -123,11 +127,11 @@ def restore(machine: Machine, folder: Path) -> None:
     """
     check(folder)
     for what, command in (
-        ("PostgreSQL's volume", machine.at_database_files(EMPTY.format(folder="$PGDATA"))),
-        ("the store", machine.at_store(EMPTY.format(folder="$STORE"))),
-        ("RabbitMQ's volume", machine.at_broker_files(EMPTY.format(folder="$RABBITMQ_DATA_DIR/mnesia"))),
+        ("PostgreSQL's volume", machine.at_database_files(LOOK.format(folder="$PGDATA"))),
+        ("the store", machine.at_store(LOOK.format(folder="$STORE"))),
+        ("RabbitMQ's volume", machine.at_broker_files(LOOK.format(folder="$RABBITMQ_DATA_DIR/mnesia"))),
     ):
-        if _status(command) != 0:
+        if _has_files(command, what):
             raise BackupError(
                 f"{what} is not empty, so nothing was restored: `make down ARGS=-v` deletes what is there"
             )
@@ -158,7 +162,7 @@ def check(folder: Path) -> None:
             raise BackupError(f"{folder / name} is not what was backed up: take another backup")
 
 
-def _take(command: Sequence[str], path: Path, what: str, *also_good: int) -> str:
+def _take(command: Sequence[str], path: Path, what: str) -> str:
     """Write what a command prints into a file; return its SHA-256."""
     digest = hashlib.sha256()
     with _private(path) as file, subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
@@ -168,15 +172,25 @@ def _take(command: Sequence[str], path: Path, what: str, *also_good: int) -> str
             file.write(block)
         file.flush()
         os.fsync(file.fileno())
-    if process.returncode not in (0, *also_good):
+    if process.returncode != 0:
         raise BackupError(f"{what} was not backed up; the lines above say why, {path.parent} can be deleted")
     return digest.hexdigest()
 
 
+def _has_files(command: Sequence[str], what: str) -> bool:
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False, cwd=ROOT)
+    if done.returncode != 0:
+        raise BackupError(f"{what} cannot be looked at, so nothing was restored; the lines above say why")
+    return done.stdout.strip() != b""
+
+
 def _put(command: Sequence[str], path: Path, what: str) -> None:
     with path.open("rb") as file:
-        if subprocess.run(command, stdin=file, check=False, cwd=ROOT).returncode != 0:
-            raise BackupError(f"{what} was not restored; the lines above say why. `make down ARGS=-v`, and try again")
+        done = subprocess.run(command, stdin=file, stderr=subprocess.PIPE, check=False, cwd=ROOT)
+    if done.returncode != 0:
+        # tar complains about each of a thousand files
+        why = done.stderr.decode(errors="replace").partition("\n")[0]
+        raise BackupError(f"{what} was not restored ({why}): `make down ARGS=-v`, and try again")
 
 
 def _status(command: Sequence[str]) -> int:
@@ -203,8 +217,10 @@ def main(arguments: Sequence[str]) -> None:
             print(f"restored; the next numbers are {NUMBERS_LEFT_OUT:,} further on")
     except BackupError as error:
         sys.exit(f"make {chosen.what}: {error}")
-    except FileNotFoundError as error:
-        sys.exit(f"make {chosen.what}: {shlex.quote(str(error.filename))} is missing")
+    except OSError as error:
+        sys.exit(f"make {chosen.what}: {error.filename or folder}: {error.strerror}")
+    except KeyboardInterrupt:
+        sys.exit(f"make {chosen.what}: interrupted")
 
 
 if __name__ == "__main__":

@@ -221,6 +221,27 @@ def test_a_backup_that_fails_leaves_nothing_that_looks_like_one(second, tmp_path
     assert [path.name for path in tmp_path.glob("backup*")] == ["backup.unfinished"]
 
 
+class NoStore(LocalMachine):
+    """Docker cannot run anything beside the store; its status is the one that tar has for a file that grew."""
+
+    def at_store(self, script):
+        return ["false"]
+
+
+def test_a_store_that_was_not_read_is_not_backed_up(first, tmp_path):
+    with pytest.raises(BackupError, match="the store was not backed up"):
+        backup(NoStore(first, tmp_path / "first"), tmp_path / "backup")
+    assert not (tmp_path / "backup").exists()
+    with pytest.raises(BackupError, match=r"backup\.unfinished is there already"):
+        backup(LocalMachine(first, tmp_path / "first"), tmp_path / "backup")
+
+
+def test_nothing_is_restored_where_nobody_could_look(second, tmp_path, taken):
+    with pytest.raises(BackupError, match="the store cannot be looked at, so nothing was restored"):
+        restore(NoStore(second, tmp_path / "second"), taken)
+    assert not second.data.exists()
+
+
 def test_a_backup_does_not_replace_another(first, tmp_path, taken):
     shutil.copytree(taken, tmp_path / "kept")
     with pytest.raises(BackupError, match="is there already"):

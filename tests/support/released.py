@@ -9,7 +9,7 @@ import pytest
 
 from tests.architecture.sources import ROOT
 
-RELEASE, COMMIT = "0.2.0", "4ed6a7e5175cbf88dbf927929b5b0602a7cac494"
+RELEASE, COMMIT = "0.2.0", "74f1e08fe9ac4ccbeea7e2a97df34791af61cca9"
 # the newest migration of each service in it: later ones run while it runs
 NEWEST = {"registration": "0007", "approval": "0011", "notification": "0008", "cards": "0004"}
 
