@@ -15,7 +15,7 @@ from shared.storage.roles import owned_by_its_service, role_of
 
 HERE = Path(__file__).parent
 LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's code where `lock_timeout` is over
-LOCK_PAUSES = (1.0, 2.0, *[5.0] * 24)  # seconds before each further try: two minutes
+LOCK_WAITS = (1.0, 2.0, *[5.0] * 24)  # seconds before each further try: two minutes
 
 
 def configuration(service: str, url: str, metadata: sa.MetaData) -> Config:
@@ -49,14 +49,14 @@ def upgrade(service: str, metadata: sa.MetaData, settings: Settings) -> bool:
 
 def _upgrade(config: Config) -> None:
     """Run the migrations; where somebody reads a table for long, wait in between and let others to the table."""
-    for pause in (*LOCK_PAUSES, None):
+    for seconds in (*LOCK_WAITS, None):
         try:
             command.upgrade(config, "head")
             return
         except sa.exc.OperationalError as error:
-            if pause is None or getattr(error.orig, "pgcode", None) != LOCK_NOT_AVAILABLE:
+            if seconds is None or getattr(error.orig, "pgcode", None) != LOCK_NOT_AVAILABLE:
                 raise
-            time.sleep(pause)
+            time.sleep(seconds)
 
 
 def _is_newer(config: Config) -> bool:
