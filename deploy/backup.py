@@ -12,7 +12,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Protocol
@@ -96,7 +96,7 @@ class Compose:
         return [*once, service, "-c", script]
 
 
-def backup(machine: Machine, folder: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+def backup(machine: Machine, folder: Path) -> None:
     """Write a backup into a folder that is not there yet; it is there only once it is whole.
 
     Raises:
@@ -109,7 +109,7 @@ def backup(machine: Machine, folder: Path, now: Callable[[], datetime] = lambda:
         unfinished.mkdir(parents=True, mode=0o700)
     except FileExistsError:
         raise BackupError(f"{unfinished} is there already: delete it, or name another folder") from None
-    began = now()
+    began = datetime.now(UTC)
     sums = {
         DATABASE: _take(machine.at_database(TAKE_DATABASE), unfinished / DATABASE, "PostgreSQL"),
         STORE: _take(machine.at_store(TAKE_STORE), unfinished / STORE, "the store"),

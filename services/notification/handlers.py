@@ -76,7 +76,7 @@ def _make_way(session: Session, occasion: Occasion, at: datetime) -> bool:
 
 def _is_outdated(session: Session, message: Message) -> bool:
     """Say whether the first password in a message was replaced by a newer one."""
-    if not has_first_password(message.occasion):
+    if not message.carries_password:
         return False
     occasions = models.occasions_of(session, message.declaration_id)
     return max(map(password_version, occasions)) > password_version(message.occasion)

@@ -11,11 +11,10 @@ from services.notification.domain.message import (
     HOLD,
     RESERVED_STATES,
     WAITING_STATES,
-    Channel,
     Message,
     State,
 )
-from services.notification.domain.occasion import UNSOLICITED, has_first_password
+from services.notification.domain.occasion import UNSOLICITED
 from shared.language.errors import NotFound
 from shared.storage.columns import UtcDateTime, insert_on
 from shared.storage.database import mapping
@@ -155,11 +154,7 @@ def locked_messages(session: Session, declaration_id: str) -> Sequence[Message]:
 
 def password_texts(session: Session, declaration_id: str) -> Sequence[Message]:
     """Return the SMS with the first passwords of an account, locked in an order that rules out deadlocks."""
-    return [
-        message
-        for message in locked_messages(session, declaration_id)
-        if message.channel == Channel.SMS and has_first_password(message.occasion)
-    ]
+    return [message for message in locked_messages(session, declaration_id) if message.carries_password]
 
 
 def occasions_of(session: Session, declaration_id: str) -> Sequence[str]:

@@ -381,3 +381,10 @@ def test_passwords_of_other_declarations_are_left_alone(database):
     queue(database, activated(account_activated(declaration_id="declaration-2")))
     queue(database, renewed(1))
     assert states(database) == {"declaration-2": "queued", "declaration-1.1": "queued"}
+
+
+def test_the_mail_that_an_account_is_open_goes_out_whatever_becomes_of_its_password(database):
+    queue(database, activated(account_activated()))
+    queue(database, renewed(1))
+    mails = [reserve(database, "mail", at=AT + timedelta(days=1)) for _ in range(2)]
+    assert {mail.occasion.partition(":")[0] for mail in mails} == {"account_activated", "first_password_renewed"}

@@ -24,6 +24,8 @@ def upgrade() -> None:
             sqlite_where=UNDELIVERED,
             postgresql_concurrently=True,
         )
+        if op.get_bind().dialect.name == "postgresql":
+            op.execute("SET lock_timeout = '1s'")  # as before, for the migrations behind this one
 
 
 def downgrade() -> None:

@@ -104,7 +104,12 @@ class Message:
     @property
     def lost_password(self) -> bool:
         """Whether a first password did not arrive by it, and nothing else brings it."""
-        return self._is_undelivered and self.channel == Channel.SMS and has_first_password(self.occasion)
+        return self._is_undelivered and self.carries_password
+
+    @property
+    def carries_password(self) -> bool:
+        """Whether a first password stands in it: in the SMS of its occasion, never in the mail."""
+        return self.channel == Channel.SMS and has_first_password(self.occasion)
 
     def undelivered_event(self, at: datetime) -> FirstPasswordUndelivered:
         """Return the fact that somebody waits for a password in vain."""
